@@ -1,0 +1,46 @@
+"""What lives behind one running sandbox: its guest, its envd, its code interpreter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from fake_e2b.domain.ports import Guest
+from fake_e2b.domain.sandbox import Sandbox
+
+
+class Envd(Protocol):
+    """The in-sandbox daemon's state, see `fake_e2b.backend.envd.Envd`."""
+
+    async def close(self) -> None:
+        """Close every watcher and forget every process."""
+        ...
+
+
+class Interpreter(Protocol):
+    """The code interpreter's contexts, see `fake_e2b.backend.interpreter.Interpreter`."""
+
+    async def close(self) -> None:
+        """End every kernel."""
+        ...
+
+
+@dataclass(slots=True)
+class Machine:
+    """One boot of a sandbox. A pause with memory keeps it; a cold boot makes a new one."""
+
+    guest: Guest
+    envd: Envd
+    interpreter: Interpreter | None = None
+
+    async def close(self) -> None:
+        """End what runs on the guest; the guest itself stays."""
+        if self.interpreter is not None:
+            await self.interpreter.close()
+        await self.envd.close()
+
+
+class MachineFactory(Protocol):
+    """Puts envd and the interpreter on a fresh guest; the server hands it to the backend."""
+
+    async def __call__(self, sandbox: Sandbox, guest: Guest) -> Machine: ...

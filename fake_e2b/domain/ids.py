@@ -1,0 +1,78 @@
+"""Identifiers and where they come from.
+
+Every random value of the fake comes from one `IdSource`, so a seed replays a run.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import random
+import string
+from typing import NewType
+
+SandboxID = NewType("SandboxID", str)
+"""`i` and 20 characters of `[a-z0-9]`."""
+TemplateID = NewType("TemplateID", str)
+"""20 characters of `[a-z0-9]`."""
+TeamID = NewType("TeamID", str)
+"""A UUID."""
+
+_ALPHABET = string.ascii_lowercase + string.digits
+CLIENT_ID = "6532622b"
+"""The constant that every sandbox object carries as `clientID`."""
+
+
+class IdSource:
+    """Makes identifiers and tokens; the same seed makes the same ones in the same order.
+
+    Args:
+        seed: None takes one from the operating system.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.seed = random.SystemRandom().getrandbits(63) if seed is None else seed
+        self._random = random.Random(self.seed)
+        self._token_key = self._random.randbytes(32)
+
+    def _word(self, length: int) -> str:
+        return "".join(self._random.choices(_ALPHABET, k=length))
+
+    def sandbox_id(self) -> SandboxID:
+        """A fresh sandbox ID."""
+        return SandboxID("i" + self._word(20))
+
+    def template_id(self) -> TemplateID:
+        """A fresh template ID."""
+        return TemplateID(self._word(20))
+
+    def watcher_id(self) -> str:
+        """A fresh watcher ID: `w` and 20 characters."""
+        return "w" + self._word(20)
+
+    def uuid(self) -> str:
+        """A random UUID (version 4)."""
+        bits = self._random.getrandbits(128) & ~(0xF << 76) | (4 << 76)
+        digits = f"{bits & ~(0x3 << 62) | (0x2 << 62):032x}"
+        return "-".join(
+            (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]),
+        )
+
+    def hex_token(self, digits: int) -> str:
+        """`digits` lower-case hexadecimal digits."""
+        return f"{self._random.getrandbits(4 * digits):0{digits}x}"
+
+    def number(self, below: int) -> int:
+        """An integer from 0 up to and not including `below`."""
+        return self._random.randrange(below)
+
+    def envd_access_token(self, sandbox_id: SandboxID) -> str:
+        """64 hex digits, a pure function of the sandbox ID: stable across pause and resume."""
+        return self._derive(sandbox_id)
+
+    def traffic_access_token(self, sandbox_id: SandboxID) -> str:
+        """64 hex digits, stable for the sandbox ID and different from the envd token."""
+        return self._derive(f"sandbox-traffic-{sandbox_id}")
+
+    def _derive(self, text: str) -> str:
+        return hmac.new(self._token_key, text.encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,279 @@
+"""What the fake needs from a machine: the runtime, its guests, their processes and files.
+
+A runtime is chosen once per server. It makes one `Guest` per running sandbox. All paths that
+cross these protocols are absolute paths as the sandbox's own programs and the API name them;
+only a runtime knows where they are on the host. Failures are `OSError`s with an `errno`, so that
+the callers can give each plane its text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from fake_e2b.domain.entry import DiskUsage, FilesystemEvent, FileStat
+from fake_e2b.domain.process import Output, ProcessExit, PtySize, SpawnRequest
+from fake_e2b.domain.user import User
+
+
+class Capability(Enum):
+    """What a runtime can hold true; tests and `doctor` ask for these by name.
+
+    The value is the sentence that `doctor` prints.
+    """
+
+    SAME_PATHS = "the API and commands name the same file by the same absolute path"
+    OWN_USERS = "commands see the users root and user"
+    SEPARATE_USERS = "root and user really have different rights"
+    OWN_PORTS = "two sandboxes can listen on the same port"
+    OWN_PROCESSES = "commands see only the sandbox's processes, by the API's PIDs"
+    PROTECTED_HOST = "commands cannot change the machine's own files"
+    NO_NETWORK = "nothing leaves the machine"
+    RECURSIVE_KILL = "killing a sandbox ends every process it ever started"
+    WATCHERS = "changes of files are reported"
+
+
+class ByteFile(Protocol):
+    """An open file, unbuffered; a context manager."""
+
+    def __enter__(self) -> ByteFile: ...
+    def __exit__(self, *exc: object) -> None: ...
+    def read(self, size: int = -1, /) -> bytes: ...
+    def write(self, data: bytes | bytearray | memoryview, /) -> int: ...
+    def seek(self, offset: int, whence: int = 0, /) -> int: ...
+    def fileno(self) -> int: ...
+    def close(self) -> None: ...
+
+
+class Watch(Protocol):
+    """A subscription to changes below one folder."""
+
+    def close(self) -> None:
+        """Stop it; twice is fine."""
+        ...
+
+
+class Files(Protocol):
+    """The sandbox's files, reached as root; symlinks never lead out of the sandbox.
+
+    Calls are short and synchronous; `walk` and `remove` of a big tree belong in a worker thread.
+    """
+
+    def lstat(self, path: str) -> FileStat: ...
+    def stat(self, path: str) -> FileStat: ...
+    def readlink(self, path: str) -> str: ...
+
+    def realpath(self, path: str) -> str:
+        """Every symlink resolved; ENOENT, ENOTDIR, ELOOP as the kernel would."""
+        ...
+
+    def listdir(self, path: str) -> Sequence[str]:
+        """Names in byte order."""
+        ...
+
+    def mkdir(self, path: str, mode: int, owner: User) -> None:
+        """One folder; its parent exists. `mode` is exact (no umask)."""
+        ...
+
+    def rename(self, source: str, destination: str) -> None: ...
+    def remove(self, path: str) -> None:
+        """Recursive, never through symlinks; a missing path is no error."""
+        ...
+
+    def open_read(self, path: str) -> ByteFile: ...
+    def open_write(self, path: str, *, owner: User) -> ByteFile:
+        """Truncate or create (0644) and give it to `owner`; an existing file keeps its mode.
+
+        The order on the disk is create, chown, or chown, truncate: watchers see it.
+        """
+        ...
+
+    def chown(self, path: str, owner: User) -> None: ...
+    def xattrs(self, path: str) -> Mapping[str, bytes]:
+        """Extended attributes in the `user.` namespace, full names; empty when unsupported."""
+        ...
+
+    def set_xattr(self, path: str, name: str, value: bytes) -> None: ...
+    def remove_xattr(self, path: str, name: str) -> None: ...
+    def disk_usage(self) -> DiskUsage: ...
+
+    def is_network_mount(self, path: str) -> bool:
+        """Whether the path lies on NFS, CIFS, SMB or FUSE."""
+        ...
+
+    def watch(
+        self, path: str, *, recursive: bool, sink: Callable[[FilesystemEvent], None]
+    ) -> Watch:
+        """Report changes to `sink`, on the server's event loop, until the watch is closed."""
+        ...
+
+
+class Process(Protocol):
+    """A started process. Nothing is read from it before the first `subscribe`."""
+
+    @property
+    def pid(self) -> int:
+        """As seen inside the sandbox."""
+        ...
+
+    @property
+    def is_pty(self) -> bool: ...
+
+    @property
+    def exit(self) -> ProcessExit | None:
+        """Set once it counts as ended: both outputs at EOF, or dead after `signal`."""
+        ...
+
+    def subscribe(self) -> AbstractContextManager[AsyncIterator[Output | ProcessExit]]:
+        """All output from now on, then one `ProcessExit`, then the end.
+
+        Subscribers of one process advance together: one that does not read holds the process
+        back after 64 chunks. Output without a subscriber is discarded.
+        """
+        ...
+
+    async def write(self, data: bytes) -> None:
+        """To stdin or the terminal; waits while the pipe is full.
+
+        Raises:
+            BrokenPipeError: The process closed its stdin.
+            StdinClosedError: It has none, or `close_stdin` was called.
+        """
+        ...
+
+    def close_stdin(self) -> None:
+        """Idempotent; nothing to do without an open stdin."""
+        ...
+
+    def resize(self, size: PtySize) -> None: ...
+    def signal(self, number: int) -> None:
+        """To this one process; from then on its own death ends it, whoever holds its pipes.
+
+        Raises:
+            ProcessLookupError: It is dead.
+        """
+        ...
+
+    async def wait(self) -> ProcessExit: ...
+
+
+class StdinClosedError(Exception):
+    """The process has no open stdin."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceUsage:
+    """What a sandbox's processes use now; sizes in bytes, CPU in percent of `cpu_count`."""
+
+    cpu_count: int
+    cpu_used_pct: float
+    mem_total: int
+    mem_used: int
+    mem_cache: int
+    disk: DiskUsage
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """How a process that was forked outside a guest becomes part of it.
+
+    Attributes:
+        namespaces_of: Host PID whose namespaces to enter; None when there are none to enter.
+        path_prefix: What stands before a sandbox path on the host ("" when paths are the same).
+    """
+
+    namespaces_of: int | None
+    path_prefix: str
+
+
+class Guest(Protocol):
+    """The machine of one running sandbox."""
+
+    @property
+    def files(self) -> Files: ...
+
+    @property
+    def alive(self) -> bool:
+        """False once it died by itself or was killed."""
+        ...
+
+    def lookup_user(self, name: str) -> User | None: ...
+
+    async def spawn(self, request: SpawnRequest) -> Process:
+        """Start a process.
+
+        Raises:
+            SpawnError: It could not be started; `stage` and `errno` say why.
+        """
+        ...
+
+    async def dial(self, port: int) -> int:
+        """File descriptor of a TCP connection to `port` on the sandbox's loopback.
+
+        It is non-blocking and the caller's to close.
+
+        Raises:
+            ConnectionRefusedError: Nothing listens there.
+        """
+        ...
+
+    def joining(self) -> Joining: ...
+    async def usage(self) -> ResourceUsage: ...
+
+    async def pause(self) -> None:
+        """Stop every process; no CPU time passes until `resume`."""
+        ...
+
+    async def resume(self) -> None: ...
+
+    async def stop(self) -> None:
+        """End every process and keep the files: a later `boot` finds them."""
+        ...
+
+    async def kill(self) -> None:
+        """End every process and remove every file; twice is fine."""
+        ...
+
+
+class Runtime(Protocol):
+    """Makes guests. Started before the first request, closed after the last."""
+
+    @property
+    def name(self) -> str:
+        """``"local"`` or ``"isolated"``."""
+        ...
+
+    @property
+    def capabilities(self) -> frozenset[Capability]: ...
+
+    async def start(self) -> None: ...
+
+    async def create(self, sandbox_id: str) -> Guest:
+        """A guest with fresh files: `/home/user`, `/root`, `/tmp` and what the runtime adds."""
+        ...
+
+    async def boot(self, sandbox_id: str) -> Guest:
+        """A guest on the files that `Guest.stop` left."""
+        ...
+
+    async def discard(self, sandbox_id: str) -> None:
+        """Remove the files that `Guest.stop` left; nothing to do when there are none."""
+        ...
+
+    async def close(self) -> None:
+        """Kill all guests and remove everything; the machine is as before `start`."""
+        ...
+
+
+def parents(path: str) -> Iterator[str]:
+    """The folders above an absolute path, from below the root downwards, cleaned.
+
+    >>> list(parents("/a/b/c"))
+    ['/a', '/a/b']
+    """
+    parts = [part for part in path.split("/") if part]
+    for end in range(1, len(parts)):
+        yield "/" + "/".join(parts[:end])
