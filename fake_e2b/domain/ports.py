@@ -277,3 +277,11 @@ def parents(path: str) -> Iterator[str]:
     parts = [part for part in path.split("/") if part]
     for end in range(1, len(parts)):
         yield "/" + "/".join(parts[:end])
+
+
+class Event(Protocol):
+    """A flag that can be awaited, as `asyncio.Event`; the server hands the backend a maker."""
+
+    def is_set(self) -> bool: ...
+    def set(self) -> None: ...
+    async def wait(self) -> object: ...
