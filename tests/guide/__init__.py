@@ -1,0 +1,1 @@
+"""The user guide's examples, section by section, with the published SDKs."""
