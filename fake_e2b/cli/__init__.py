@@ -1,0 +1,1 @@
+"""The commands of `fake-e2b`, one file each."""

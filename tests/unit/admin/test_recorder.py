@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from fake_e2b.admin.recorder import Recorder, identify, leave_traceback, record_of
+from fake_e2b.backend.journal import Journal
+from fake_e2b.domain.clock import ManualClock
+from tests.helpers.asgi import client_of
+
+
+async def create(request: Request) -> Response:
+    identify(request.scope)
+    await request.body()
+    return JSONResponse({"sandboxID": "i0a"}, 201)
+
+
+async def start(request: Request) -> Response:
+    identify(request.scope, sandbox_id="i0a", port=49983)
+    return Response(b"", 200)
+
+
+async def refuse(request: Request) -> Response:
+    identify(request.scope)
+    return JSONResponse({"code": 404, "message": "gone"}, 404)
+
+
+async def fail(request: Request) -> Response:
+    raise ArithmeticError("the fake is wrong")
+
+
+async def hide(request: Request) -> Response:
+    leave_traceback(request.scope, ArithmeticError("hidden"))
+    return Response(b"", 500)
+
+
+ROUTES = [
+    Route("/sandboxes", create, methods=["POST"]),
+    Route("/process.Process/Start", start, methods=["POST"]),
+    Route("/sandboxes/{id}", refuse),
+    Route("/fail", fail),
+    Route("/hide", hide),
+]
+
+
+@pytest.fixture
+def journal():
+    clock = ManualClock(0)
+    return Journal(clock, clock)
+
+
+@pytest.fixture
+def client(journal):
+    return client_of(Recorder(Starlette(routes=ROUTES), journal))
+
+
+async def test_a_request_is_recorded_from_its_arrival_to_its_end(client, journal):
+    await client.post(
+        "/sandboxes?a=1", json={"templateID": "base"}, headers={"X-API-Key": "k" * 20}
+    )
+    (record,) = journal.records()
+    assert (record.operation, record.method, record.path) == (
+        "createSandbox",
+        "POST",
+        "/sandboxes?a=1",
+    )
+    assert (record.status, record.received, record.sent) == (201, 21, 19)
+    assert record.body.replace(" ", "") == '{"templateID":"base"}'
+    assert record.duration_ns == 0
+    assert dict(record.headers)["x-api-key"] == "****kkkk"
+
+
+async def test_traffic_of_a_sandbox_is_named_by_its_port(client, journal):
+    await client.post("/process.Process/Start")
+    (record,) = journal.records()
+    assert (record.operation, record.sandbox_id) == ("Process.Start", "i0a")
+
+
+async def test_the_text_of_a_refusal_is_kept_and_that_of_a_success_is_not(client, journal):
+    await client.get("/sandboxes/i0b")
+    await client.post("/sandboxes", json={})
+    assert [(record.sandbox_id, record.answer) for record in journal.records()] == [
+        ("i0b", '{"code":404,"message":"gone"}'),
+        (None, ""),
+    ]
+
+
+@pytest.mark.parametrize(("path", "text"), [("/fail", "the fake is wrong"), ("/hide", "hidden")])
+async def test_a_failure_of_the_fake_leaves_its_traceback(client, journal, path, text):
+    await client.get(path)
+    (record,) = journal.records()
+    assert record.traceback is not None
+    assert f"ArithmeticError: {text}" in record.traceback
+    assert record.duration_ns is not None
+
+
+def test_outside_a_recorder_there_is_nothing_to_name():
+    scope: dict[str, object] = {}
+    identify(scope)
+    leave_traceback(scope, ValueError())
+    assert record_of(scope) is None
+
+
+async def test_the_lifespan_passes_unrecorded(journal):
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append(scope["type"])
+
+    await Recorder(app, journal)({"type": "lifespan"}, None, None)
+    assert seen == ["lifespan"]
+    assert not journal.records()
