@@ -1,0 +1,1 @@
+"""Properties that hold for the real service and for the fake alike; see README.md here."""

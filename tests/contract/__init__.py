@@ -1,0 +1,1 @@
+"""The contracts, on the fake or on the target that `--target` or `FAKE_E2B_TARGET` names."""

@@ -1,0 +1,1 @@
+"""Hypothesis state machines: any order of operations, compared with a model after each."""

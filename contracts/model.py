@@ -1,0 +1,136 @@
+"""The reference models, in plain dicts: what an account and a home folder should look like."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+PublicState = Literal["running", "paused"]
+
+
+@dataclass(slots=True)
+class AccountModel:
+    """The sandboxes of one account, in the order of the start of their last run."""
+
+    sandboxes: dict[str, dict[str, str]] = field(default_factory=dict)
+    states: dict[str, PublicState] = field(default_factory=dict)
+    starts: list[str] = field(default_factory=list)
+
+    def create(self, sandbox_id: str, metadata: dict[str, str]) -> None:
+        self.sandboxes[sandbox_id] = metadata
+        self.states[sandbox_id] = "running"
+        self.starts.append(sandbox_id)
+
+    def pause(self, sandbox_id: str) -> None:
+        """Pausing keeps the place in the list."""
+        self.states[sandbox_id] = "paused"
+
+    def connect(self, sandbox_id: str) -> None:
+        """Resuming starts a new run, so it moves to the newest place; a running one stays."""
+        if self.states[sandbox_id] == "paused":
+            self.starts.remove(sandbox_id)
+            self.starts.append(sandbox_id)
+        self.states[sandbox_id] = "running"
+
+    def kill(self, sandbox_id: str) -> None:
+        del self.sandboxes[sandbox_id], self.states[sandbox_id]
+        self.starts.remove(sandbox_id)
+
+    def listed(self, states: set[PublicState], metadata: dict[str, str] | None = None) -> list[str]:
+        """IDs as the list shows them, newest start first."""
+        wanted = (metadata or {}).items()
+        return [
+            sandbox_id
+            for sandbox_id in reversed(self.starts)
+            if self.states[sandbox_id] in states and wanted <= self.sandboxes[sandbox_id].items()
+        ]
+
+
+@dataclass(slots=True)
+class FolderModel:
+    """A folder as a dict from path to text; None stands for a folder. The root is ``""``.
+
+    The methods answer with the name of the refusal, or None when the operation succeeds, and
+    leave behind what the service leaves behind, made parents included.
+    """
+
+    entries: dict[str, str | None] = field(default_factory=lambda: {"": None})
+
+    def is_file(self, path: str) -> bool:
+        return self.entries.get(path) is not None
+
+    def is_folder(self, path: str) -> bool:
+        return path in self.entries and self.entries[path] is None
+
+    def below_a_file(self, path: str) -> bool:
+        """Whether a component above `path` is a file."""
+        return any(self.is_file(above) for above in _above(path))
+
+    def _make_parents(self, path: str) -> bool:
+        if self.below_a_file(path):
+            return False
+        for above in _above(path):
+            self.entries.setdefault(above, None)
+        return True
+
+    def write(self, path: str, text: str) -> str | None:
+        if self.is_folder(path):
+            return "is a folder"
+        if not self._make_parents(path):
+            return "below a file"
+        self.entries[path] = text
+        return None
+
+    def make_folder(self, path: str) -> str | None:
+        if self.is_file(path):
+            return "is a file"
+        if path in self.entries:
+            return "exists"
+        if not self._make_parents(path):
+            return "below a file"
+        self.entries[path] = None
+        return None
+
+    def remove(self, path: str) -> None:
+        """Removing what is not there succeeds."""
+        for found in [e for e in self.entries if e == path or e.startswith(path + "/")]:
+            del self.entries[found]
+
+    def rename(self, source: str, destination: str) -> str | None:
+        if not self._make_parents(destination):
+            return "below a file"
+        if self.below_a_file(source):
+            return "source below a file"
+        if source not in self.entries:
+            return "missing"
+        if self.is_folder(destination):
+            return "destination is a folder"
+        if source == destination:
+            return None
+        if self.is_folder(source) and (
+            self.is_file(destination) or destination.startswith(source + "/")
+        ):
+            return "cannot replace"
+        moved = {
+            destination + path.removeprefix(source): entry
+            for path, entry in self.entries.items()
+            if path == source or path.startswith(source + "/")
+        }
+        self.remove(source)
+        self.entries |= moved
+        return None
+
+    def tree(self, path: str) -> list[str]:
+        """All paths below a folder: depth first, byte order within each folder."""
+        found: list[str] = []
+        children = [
+            e for e in self.entries if e.startswith(path + "/") and "/" not in e[len(path) + 1 :]
+        ]
+        for child in sorted(children, key=str.encode):
+            found += [child, *(self.tree(child) if self.is_folder(child) else [])]
+        return found
+
+
+def _above(path: str) -> list[str]:
+    parts = path.split("/")
+    return ["/".join(parts[:end]) for end in range(1, len(parts))]
