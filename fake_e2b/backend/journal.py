@@ -118,13 +118,13 @@ class Journal:
         known = self._headers
         shown = []
         for header in headers:
-            pair = known.get((header[0], header[1]))
+            pair = known.get(header)
             if pair is None:
                 if len(known) >= _HEADERS_REMEMBERED:
                     known.clear()
                 name = header[0].decode("latin-1")
                 pair = (name, mask_header(name, header[1].decode("latin-1")))
-                known[header[0], header[1]] = pair
+                known[header] = pair
             shown.append(pair)
         return tuple(shown)
 
