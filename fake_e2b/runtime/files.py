@@ -1,0 +1,280 @@
+"""The files of one sandbox, reached from the server below a folder of the host."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Mapping, Sequence
+from io import FileIO
+from typing import TypeVar
+
+from fake_e2b.domain.entry import DiskUsage, FileStat, FilesystemEvent
+from fake_e2b.domain.ports import Watch
+from fake_e2b.domain.user import User
+from fake_e2b.runtime.mounts import is_network_filesystem
+from fake_e2b.runtime.ownership import Ownership
+from fake_e2b.runtime.removal import remove_tree
+from fake_e2b.runtime.resolve import FOLDER, HANDLE, Resolver
+from fake_e2b.runtime.watch import WatchHub
+
+MOST_LINKS = 255
+"""Symlinks that `realpath` follows before ELOOP, as the daemon's own resolver does."""
+
+_FILE_MODE = 0o644
+_TRIES = 8
+_T = TypeVar("_T")
+# Never waits: not for a FIFO's other end, not for a terminal, and never becomes ours.
+_OPEN = os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
+_XATTRS_MISSING = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM)
+_HAS_XATTRS = hasattr(os, "listxattr")
+
+
+class RootedFiles:
+    """`fake_e2b.domain.ports.Files` below one folder of the host.
+
+    Args:
+        root_fd: The folder that is the sandbox's ``/``, a bind or a guest's `/proc/<pid>/root`
+            included; `close` closes it.
+        ownership: How owners are read and given.
+        watches: The server's watches.
+        path_prefix: The folder's own path on the host, where programs in the sandbox see it
+            (see `Resolver`); "" where they don't.
+    """
+
+    def __init__(
+        self,
+        root_fd: int,
+        *,
+        ownership: Ownership,
+        watches: WatchHub,
+        path_prefix: str = "",
+    ) -> None:
+        self._root = root_fd
+        self._ownership = ownership
+        self._watches = watches
+        self._open_watches: set[Watch] = set()
+        self._resolver = Resolver(root_fd, path_prefix)
+        self._resolve = self._resolver.resolve
+        self._is_open = True
+
+    def close(self) -> None:
+        """Close the root and every watch below it; twice is fine."""
+        if self._is_open:
+            self._is_open = False
+            for watch in tuple(self._open_watches):
+                watch.close()
+            os.close(self._root)
+
+    # Looking.
+
+    def lstat(self, path: str) -> FileStat:
+        """See `Files.lstat`."""
+        return self._stat(path, follow=False)
+
+    def stat(self, path: str) -> FileStat:
+        """See `Files.stat`."""
+        return self._stat(path, follow=True)
+
+    def _stat(self, path: str, *, follow: bool) -> FileStat:
+        for _ in range(_TRIES):
+            with self._resolve(path, follow=follow) as place:
+                status = os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
+                if follow and stat.S_ISLNK(status.st_mode):
+                    continue  # it became a link after it was resolved
+                owner, group = self._ownership.names(status, place.path)
+                return FileStat(status.st_mode, status.st_size, status.st_mtime_ns, owner, group)
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+
+    def readlink(self, path: str) -> str:
+        """See `Files.readlink`."""
+        with self._resolve(path, follow=False) as place:
+            text = os.readlink(place.name, dir_fd=place.folder)
+        return self._resolver.sandbox_text(text)
+
+    def realpath(self, path: str) -> str:
+        """See `Files.realpath`; a chain of up to 255 links is followed."""
+        with self._resolve(path, follow=True, most_links=MOST_LINKS) as place:
+            os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
+            return place.path
+
+    def listdir(self, path: str) -> Sequence[str]:
+        """See `Files.listdir`."""
+        descriptor = self._open(path, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            return sorted(os.listdir(descriptor), key=os.fsencode)
+        finally:
+            os.close(descriptor)
+
+    def disk_usage(self) -> DiskUsage:
+        """See `Files.disk_usage`: of the file system that holds the root."""
+        status = os.fstatvfs(self._root)
+        total = status.f_blocks * status.f_frsize
+        return DiskUsage(total=total, used=total - status.f_bavail * status.f_frsize)
+
+    def is_network_mount(self, path: str) -> bool:
+        """See `Files.is_network_mount`; the file system of the root itself never counts."""
+        with self._resolve(path, follow=True) as place:
+            descriptor = os.open(place.name, FOLDER, dir_fd=place.folder)
+        try:
+            if os.fstat(descriptor).st_dev == os.fstat(self._root).st_dev:
+                return False
+            return is_network_filesystem(descriptor)
+        finally:
+            os.close(descriptor)
+
+    # Changing.
+
+    def mkdir(self, path: str, mode: int, owner: User) -> None:
+        """See `Files.mkdir`."""
+        with self._resolve(path.rstrip("/") or "/", follow=False) as place:
+            if place.name == ".":
+                raise OSError(errno.EEXIST, os.strerror(errno.EEXIST), path)
+            os.mkdir(place.name, mode, dir_fd=place.folder)
+            made = os.open(place.name, os.O_RDONLY | os.O_DIRECTORY | _OPEN, dir_fd=place.folder)
+            try:
+                if stat.S_IMODE(os.fstat(made).st_mode) != mode:
+                    os.fchmod(made, mode)
+            finally:
+                os.close(made)
+            self._ownership.assign(place.folder, place.name, place.path, owner)
+
+    def rename(self, source: str, destination: str) -> None:
+        """See `Files.rename`."""
+        with (
+            self._resolve(source.rstrip("/") or "/", follow=False) as old,
+            self._resolve(destination.rstrip("/") or "/", follow=False) as new,
+        ):
+            os.rename(old.name, new.name, src_dir_fd=old.folder, dst_dir_fd=new.folder)
+
+    def remove(self, path: str) -> None:
+        """See `Files.remove`; the error names the entry that could not be removed."""
+        stripped = path.rstrip("/")
+        try:
+            with self._resolve(stripped or "/", follow=False) as place:
+                if place.name == ".":
+                    raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), path)
+                remove_tree(place.folder, place.name, stripped, before=self._ownership.forget)
+        except (FileNotFoundError, NotADirectoryError):
+            return
+
+    def chown(self, path: str, owner: User) -> None:
+        """See `Files.chown`."""
+        with self._resolve(path, follow=True) as place:
+            self._ownership.assign(place.folder, place.name, place.path, owner)
+
+    # Content.
+
+    def open_read(self, path: str) -> FileIO:
+        """See `Files.open_read`: a FIFO without a writer is at its end at once."""
+        return FileIO(self._open(path, os.O_RDONLY), "rb")
+
+    def open_write(self, path: str, *, owner: User) -> FileIO:
+        """See `Files.open_write`: a FIFO without a reader is ENXIO."""
+        if path.endswith("/"):
+            raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+        for _ in range(_TRIES):
+            with self._resolve(path, follow=True) as place:
+                try:
+                    made = os.open(
+                        place.name,
+                        os.O_WRONLY | os.O_CREAT | os.O_EXCL | _OPEN,
+                        _FILE_MODE,
+                        dir_fd=place.folder,
+                    )
+                except FileExistsError:
+                    pass
+                else:
+                    return self._given_to(owner, made, place.folder, place.name, place.path)
+                try:
+                    self._ownership.assign(place.folder, place.name, place.path, owner)
+                    opened = os.open(
+                        place.name, os.O_WRONLY | os.O_TRUNC | _OPEN, dir_fd=place.folder
+                    )
+                except FileNotFoundError:
+                    continue  # removed since: make it
+                except OSError as error:
+                    if error.errno != errno.ELOOP:
+                        raise
+                    continue  # it became a link after it was resolved
+                return FileIO(opened, "wb")
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+
+    def _given_to(self, owner: User, made: int, folder: int, name: str, path: str) -> FileIO:
+        file = FileIO(made, "wb")
+        try:
+            if stat.S_IMODE(os.fstat(made).st_mode) != _FILE_MODE:
+                os.fchmod(made, _FILE_MODE)
+            self._ownership.assign(folder, name, path, owner)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def _open(self, path: str, flags: int) -> int:
+        for _ in range(_TRIES):
+            with self._resolve(path, follow=True) as place:
+                try:
+                    return os.open(place.name, flags | _OPEN, dir_fd=place.folder)
+                except OSError as error:
+                    if error.errno != errno.ELOOP:
+                        raise
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
+
+    # Extended attributes.
+
+    def xattrs(self, path: str) -> Mapping[str, bytes]:
+        """See `Files.xattrs`."""
+        if not _HAS_XATTRS:
+            return {}
+        return self._with_handle(path, _read_xattrs)
+
+    def set_xattr(self, path: str, name: str, value: bytes) -> None:
+        """See `Files.set_xattr`."""
+        if not _HAS_XATTRS:
+            raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), path)
+        self._with_handle(path, lambda handle: os.setxattr(handle, name, value))
+
+    def remove_xattr(self, path: str, name: str) -> None:
+        """See `Files.remove_xattr`."""
+        if not _HAS_XATTRS:
+            raise OSError(errno.ENOTSUP, os.strerror(errno.ENOTSUP), path)
+        self._with_handle(path, lambda handle: os.removexattr(handle, name))
+
+    def _with_handle(self, path: str, use: Callable[[str], _T]) -> _T:
+        """Call `use` with a path of the host that names the file and cannot be swapped."""
+        with self._resolve(path, follow=True) as place:
+            descriptor = os.open(place.name, HANDLE, dir_fd=place.folder)
+        try:
+            # These calls know no dir_fd, and no descriptor that was not opened for reading.
+            return use(f"/proc/self/fd/{descriptor}")
+        finally:
+            os.close(descriptor)
+
+    # Watching.
+
+    def watch(
+        self, path: str, *, recursive: bool, sink: Callable[[FilesystemEvent], None]
+    ) -> Watch:
+        """See `Files.watch`.
+
+        Raises:
+            OSError: ENOTDIR for anything but a folder; ENOTSUP where the system can't.
+        """
+        folder = self._open(path, os.O_RDONLY | os.O_DIRECTORY)
+        watch = self._watches.watch(
+            folder, recursive=recursive, sink=sink, on_close=self._open_watches.discard
+        )
+        self._open_watches.add(watch)
+        return watch
+
+
+def _read_xattrs(handle: str) -> Mapping[str, bytes]:
+    try:
+        names = [name for name in os.listxattr(handle) if name.startswith("user.")]
+        return {name: os.getxattr(handle, name) for name in names}
+    except OSError as error:
+        # ENODATA: removed between the two calls.
+        if error.errno in (*_XATTRS_MISSING, errno.ENODATA):
+            return {}
+        raise
