@@ -1,0 +1,1 @@
+"""Bytes ↔ values: frames, messages, REST shapes, error texts. Pure."""
