@@ -1,0 +1,23 @@
+"""An in-process fake of the E2B API on real local processes."""
+
+from fake_e2b._version import __version__
+from fake_e2b.domain.errors import (
+    FakeE2BError,
+    GapError,
+    InjectedFaultError,
+    RuntimeUnavailableError,
+    ServiceError,
+    UsageError,
+)
+from fake_e2b.testing.fake import FakeE2B
+
+__all__ = [
+    "FakeE2B",
+    "FakeE2BError",
+    "GapError",
+    "InjectedFaultError",
+    "RuntimeUnavailableError",
+    "ServiceError",
+    "UsageError",
+    "__version__",
+]

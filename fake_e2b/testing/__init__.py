@@ -1,0 +1,1 @@
+"""The handle that tests hold: `FakeE2B`."""

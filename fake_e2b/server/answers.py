@@ -1,0 +1,39 @@
+"""The answers that belong to no plane: gaps, failures of the fake itself, what is not HTTP."""
+
+from __future__ import annotations
+
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from fake_e2b.domain.control_errors import ProxyError
+from fake_e2b.domain.errors import GapError
+from fake_e2b.wire.host import RoutingError
+from fake_e2b.wire.proxy_errors import render
+
+GAP_HEADER = "X-Fake-E2B-Gap"
+
+
+def gap(error: GapError) -> Response:
+    """501: the real service can, the fake cannot; `code` and `message` as in the API's errors."""
+    body = {"code": 501, "message": str(error)}
+    return JSONResponse(body, 501, headers={GAP_HEADER: error.operation})
+
+
+def unforeseen(error: Exception) -> Response:
+    """500 that names the fake, so that nobody takes it for the service's; never a traceback."""
+    text = f"fake-e2b failed, this is a bug in the fake: {type(error).__name__}: {error}"
+    return JSONResponse({"code": 500, "message": text}, 500)
+
+
+def refused(error: ProxyError | RoutingError, headers: dict[str, str]) -> Response:
+    """A refusal of the sandbox proxy, as text, JSON or page."""
+    answer = render(error, headers)
+    response = Response(answer.body, answer.status)
+    response.raw_headers = [
+        (name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers
+    ]
+    return response
+
+
+def bad_request() -> Response:
+    """What the service's HTTP library says to a target it cannot read."""
+    return PlainTextResponse("400 Bad Request", 400, headers={"connection": "close"})

@@ -1,0 +1,204 @@
+"""The ASGI app of one fake: sends each request to its plane and answers what no plane does."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import MutableMapping
+from email.utils import formatdate
+from typing import Any, Protocol
+
+from starlette.responses import Response
+
+from fake_e2b.admin.recorder import Recorder, identify, leave_traceback
+from fake_e2b.backend.journal import Journal
+from fake_e2b.backend.machine import Machine
+from fake_e2b.data_plane.target import SCOPE_KEY, Target
+from fake_e2b.domain.clock import SECOND_NS, Clock
+from fake_e2b.domain.control_errors import ProxyError, ProxyKind
+from fake_e2b.domain.errors import GapError
+from fake_e2b.domain.ids import SandboxID
+from fake_e2b.domain.sandbox import Sandbox
+from fake_e2b.server import answers
+from fake_e2b.server.connection import LOGGER
+from fake_e2b.server.dispatch import Asked, Index, Own, is_reserved, route
+from fake_e2b.server.streams import App, OpenRequests, Receive, Scope, Send, break_connection
+from fake_e2b.wire.host import ENVD_PORT, INTERPRETER_PORT, Destination, RoutingError
+from fake_e2b.wire.proxy_errors import TOKEN_HEADER
+
+_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+
+
+class Entrance(Protocol):
+    """The way into sandboxes, see `fake_e2b.backend.sandboxes.Sandboxes.enter`."""
+
+    async def enter(
+        self,
+        sandbox_id: SandboxID,
+        *,
+        port: int,
+        access_token: str | None,
+        traffic_token: str | None,
+    ) -> tuple[Sandbox, Machine]: ...
+
+
+class Planes:
+    """The apps that requests end in; each is an ASGI app of its own."""
+
+    def __init__(
+        self, *, control: App, admin: App, envd: App, interpreter: App, proxy: App
+    ) -> None:
+        self.control = control
+        self.admin = admin
+        self.envd = envd
+        self.interpreter = interpreter
+        self.proxy = proxy
+
+
+class Gateway:
+    """Every request passes here, each in a task of its own.
+
+    Args:
+        any_host: See `fake_e2b.server.dispatch.route`.
+    """
+
+    def __init__(
+        self,
+        planes: Planes,
+        *,
+        entrance: Entrance,
+        index: Index,
+        open_requests: OpenRequests,
+        journal: Journal,
+        clock: Clock,
+        any_host: bool = False,
+    ) -> None:
+        self._planes = planes
+        self._entrance = entrance
+        self._index = index
+        self._open = open_requests
+        self._recorded = Recorder(self._dispatch, journal)
+        self._clock = clock
+        self._any_host = any_host
+        self._date = (-1, b"")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request; nothing but a broken connection comes out of here."""
+        started = False
+
+        async def answer(message: MutableMapping[str, Any]) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                self._add_date(message)
+            await send(message)
+
+        try:
+            await self._serve(scope, receive, answer)
+        except asyncio.CancelledError:
+            # The server stops: whatever was half said must not look complete.
+            await break_connection(scope)
+        except Exception as error:
+            LOGGER.exception("%s %s failed", scope["method"], scope["path"])
+            if started:
+                await break_connection(scope)
+            else:
+                await answers.unforeseen(error)(scope, receive, answer)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        _take_absolute_target(scope)
+        if _BROKEN_ESCAPE.search(scope["raw_path"]):
+            await answers.bad_request()(scope, receive, send)
+            return
+        if scope["path"].startswith("/_fake/") and self._where(scope) is Own.ADMIN:
+            await self._planes.admin(scope, receive, send)
+        else:
+            await self._recorded(scope, receive, send)
+
+    def _where(self, scope: Scope) -> Own | Destination | RoutingError:
+        """Where it goes, asked once and remembered in the scope."""
+        if "fake_e2b.route" not in scope:
+            headers = {
+                name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+            }
+            asked = Asked(
+                scope["method"], scope["path"], scope["query_string"].decode("latin-1"), headers
+            )
+            scope["fake_e2b.headers"] = headers
+            try:
+                scope["fake_e2b.route"] = route(asked, self._index, any_host=self._any_host)
+            except RoutingError as error:
+                scope["fake_e2b.route"] = error
+        found: Own | Destination | RoutingError = scope["fake_e2b.route"]
+        return found
+
+    async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        where = self._where(scope)
+        response: Response
+        try:
+            if isinstance(where, RoutingError):
+                raise where
+            if isinstance(where, Destination):
+                await self._into_sandbox(where, scope, receive, send)
+            elif where is Own.CONTROL:
+                identify(scope)
+                await self._planes.control(scope, receive, send)
+            else:
+                await self._planes.admin(scope, receive, send)
+            return
+        except (ProxyError, RoutingError) as error:
+            response = answers.refused(error, scope["fake_e2b.headers"])
+        except GapError as error:
+            leave_traceback(scope, error)
+            response = answers.gap(error)
+        await response(scope, receive, send)
+
+    async def _into_sandbox(
+        self, where: Destination, scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        """Sandbox, reserved path, token, port: in the real proxy's order.
+
+        Fact: proxy.order
+        """
+        identify(scope, sandbox_id=where.sandbox_id, port=where.port)
+        headers = scope["fake_e2b.headers"]
+        sandbox, machine = await self._entrance.enter(
+            SandboxID(where.sandbox_id),
+            port=where.port,
+            access_token=headers.get("x-access-token"),
+            traffic_token=headers.get(TOKEN_HEADER),
+        )
+        scope[SCOPE_KEY] = Target(sandbox, machine, where.port)
+        app = self._planes.proxy
+        if where.port == ENVD_PORT:
+            if is_reserved(scope["path"]):
+                raise ProxyError(ProxyKind.RESERVED_PATH, path=scope["path"])
+            app = self._planes.envd
+        elif where.port == INTERPRETER_PORT and machine.interpreter is not None:
+            app = self._planes.interpreter
+        await self._open.run(where.sandbox_id, app, scope, receive, send)
+
+    def _add_date(self, message: MutableMapping[str, Any]) -> None:
+        """As the service's HTTP library: a date, unless the answer brought one."""
+        headers = list(message.get("headers", ()))
+        if all(name.lower() != b"date" for name, _ in headers):
+            second = self._clock.now_ns() // SECOND_NS
+            if second != self._date[0]:
+                self._date = (second, formatdate(second, usegmt=True).encode())
+            headers.append((b"date", self._date[1]))
+            message["headers"] = headers
+
+
+def _take_absolute_target(scope: Scope) -> None:
+    """Read ``GET http://host/path``: what a client sends that takes us for its HTTP proxy."""
+    raw: bytes = scope["raw_path"]
+    scheme, separator, rest = raw.partition(b"://")
+    if not separator or scheme.lower() not in (b"http", b"https"):
+        return
+    host, _, path = rest.partition(b"/")
+    scope["raw_path"] = b"/" + path
+    scope["path"] = "/" + scope["path"].partition("://")[2].partition("/")[2]
+    scope["headers"] = [
+        (b"host", host),
+        *((name, value) for name, value in scope["headers"] if name != b"host"),
+    ]

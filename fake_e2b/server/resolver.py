@@ -1,0 +1,45 @@
+"""Lets this process find ``*.localhost`` names while a fake runs.
+
+`get_host()` of every SDK gives ``<port>-<id>.e2b.localhost:<port>``. Such names are this machine by
+definition (RFC 6761), yet many C libraries ask a name server for them. While at least one fake is
+active, `socket.getaddrinfo` answers them with the loopback addresses; every other name goes to the
+function that was there before.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+
+class LocalhostNames:
+    """One fake's hold on `socket.getaddrinfo`; holds may end in any order."""
+
+    def __init__(self) -> None:
+        self._before: Any = None
+        self._active = False
+
+    def install(self) -> None:
+        """Put this in front of the present `socket.getaddrinfo`."""
+        self._before = socket.getaddrinfo
+        self._active = True
+        socket.getaddrinfo = self
+
+    def uninstall(self) -> None:
+        """Take it away again; covered by a later one, it steps aside until that one goes."""
+        self._active = False
+        top = socket.getaddrinfo
+        while isinstance(top, LocalhostNames) and not top._active:
+            top = socket.getaddrinfo = top._before
+
+    def __call__(self, host: Any, port: Any, *args: Any, **named: Any) -> Any:
+        """As `socket.getaddrinfo`."""
+        if self._active and _is_localhost_name(host):
+            host = "127.0.0.1"
+        return self._before(host, port, *args, **named)
+
+
+def _is_localhost_name(host: object) -> bool:
+    if isinstance(host, (bytes, bytearray)):
+        host = host.decode("latin-1")
+    return isinstance(host, str) and host.rstrip(".").lower().endswith(".localhost")

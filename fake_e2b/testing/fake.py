@@ -1,0 +1,240 @@
+"""`FakeE2B`: a whole E2B in this process, for the length of a block."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from typing import Any
+
+from fake_e2b.backend.journal import Journal
+from fake_e2b.domain.clock import SECOND_NS
+from fake_e2b.domain.errors import UsageError
+from fake_e2b.server.app import Fake
+from fake_e2b.server.host import ServerThread, listen
+from fake_e2b.server.resolver import LocalhostNames
+from fake_e2b.server.settings import ClockName, RuntimeName, Settings
+from fake_e2b.testing.environment import Environment, bypass_proxies
+
+
+class FakeClock:
+    """The clock of a `FakeE2B`; with ``clock="manual"`` it can be moved."""
+
+    def __init__(self, owner: FakeE2B) -> None:
+        self._owner = owner
+
+    def now_ns(self) -> int:
+        """Nanoseconds since the epoch, by the fake's clock."""
+        return self._owner._fake().clock.now_ns()
+
+    def advance(self, *, seconds: float) -> list[Any]:
+        """Move a manual clock; returns once everything that fell due has happened.
+
+        Every sandbox whose end lies on the way is killed or paused at its own instant.
+
+        Returns:
+            What happened, in order.
+
+        Raises:
+            UsageError: The clock is the real one, or `seconds` is negative.
+        """
+        fake = self._owner._fake()
+        if seconds < 0:
+            raise UsageError("a clock only moves forward: seconds must not be negative")
+        return self._owner._thread().call(lambda: fake.advance(round(seconds * SECOND_NS)))
+
+
+class FakeE2B:
+    """A fake E2B on a loopback port, with real sandboxes behind it.
+
+    A context manager, plain or ``async``; inside the block every E2B SDK finds the fake by the
+    environment variables of `env`, which are put back exactly afterwards. All methods may be
+    called from any thread, and from an event loop: the server has a thread and loop of its own.
+
+    ```python
+    with FakeE2B():
+        sandbox = Sandbox.create()
+        assert sandbox.commands.run("echo hi").stdout == "hi\\n"
+    ```
+
+    Args:
+        runtime: ``"isolated"`` (Linux namespaces), ``"local"`` (plain processes) or ``"auto"``,
+            the first of these that the machine can do.
+        clock: ``"manual"`` lets the test move time with `clock`; no sandbox expires before.
+        seed: The same seed gives the same IDs and tokens in the same order.
+        host: Where to listen; anything but loopback needs `allow_remote`.
+        port: 0 takes a free one.
+        api_keys: Further valid keys of the fake's own team.
+        teams: Further teams: slug → their keys.
+        max_sandboxes: How many sandboxes a team may have running at once.
+        max_length_hours: How long one run of a sandbox may last.
+        set_environment: Whether the block sets `env` in this process, and lets it resolve
+            ``*.localhost`` names such as those of `get_host()`.
+        allow_remote: Permit a `host` that other machines reach. They can run commands then.
+
+    Raises:
+        UsageError: At `start`: an option cannot be fulfilled here; the text says why.
+    """
+
+    def __init__(
+        self,
+        *,
+        runtime: RuntimeName = "auto",
+        clock: ClockName = "real",
+        seed: int | None = None,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        api_keys: Sequence[str] = (),
+        teams: Mapping[str, Sequence[str]] | None = None,
+        max_sandboxes: int = 1_100,
+        max_length_hours: int = 24,
+        set_environment: bool = True,
+        allow_remote: bool = False,
+    ) -> None:
+        self._settings = Settings(
+            runtime=runtime,
+            clock=clock,
+            seed=seed,
+            api_keys=tuple(api_keys),
+            teams=tuple((slug, tuple(keys)) for slug, keys in (teams or {}).items()),
+            max_sandboxes=max_sandboxes,
+            max_length_hours=max_length_hours,
+            any_host=allow_remote,
+        )
+        self._host = host
+        self._port = port
+        self._allow_remote = allow_remote
+        self._set_environment = set_environment
+        self._running: tuple[Fake, ServerThread] | None = None
+        self._environment: Environment | None = None
+        self._names: LocalhostNames | None = None
+        self.clock = FakeClock(self)
+
+    # -- life ------------------------------------------------------------------------------------
+
+    def start(self) -> FakeE2B:
+        """Start the server; returns itself, ready to be asked.
+
+        Raises:
+            UsageError: It runs already, or an option cannot be fulfilled.
+        """
+        if self._running is not None:
+            raise UsageError("this fake is running already")
+        fake = Fake(self._settings)
+        sockets = listen(self._host, self._port, allow_remote=self._allow_remote)
+        thread = ServerThread(fake.app, fake, sockets)
+        thread.start()
+        self._running = fake, thread
+        if self._set_environment:
+            self._environment = Environment(self.env())
+            self._environment.set()
+            self._names = LocalhostNames()
+            self._names.install()
+        return self
+
+    def stop(self) -> None:
+        """End every sandbox and the server, put the environment back. Twice is fine."""
+        environment, self._environment = self._environment, None
+        if environment is not None:
+            environment.restore()
+        names, self._names = self._names, None
+        if names is not None:
+            names.uninstall()
+        running, self._running = self._running, None
+        if running is not None:
+            running[1].stop()
+
+    def __enter__(self) -> FakeE2B:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    async def __aenter__(self) -> FakeE2B:
+        return self.start()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    # -- how clients find it ---------------------------------------------------------------------
+
+    @property
+    def port(self) -> int:
+        """The port it listens on."""
+        return self._thread().port
+
+    @property
+    def url(self) -> str:
+        """``http://<address>:<port>``, for the API and for sandbox traffic alike."""
+        address = {"localhost": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(
+            self._host, self._host
+        )
+        return (
+            f"http://[{address}]:{self.port}" if ":" in address else f"http://{address}:{self.port}"
+        )
+
+    @property
+    def api_key(self) -> str:
+        """A valid key: `e2b_` and 40 hexadecimal digits."""
+        return self._fake().api_key
+
+    @property
+    def access_token(self) -> str:
+        """A valid personal access token: `sk_e2b_` and 40 hexadecimal digits."""
+        return self._fake().access_token
+
+    @property
+    def domain(self) -> str:
+        """What stands behind ``<port>-<sandboxID>.`` in the host names of sandboxes."""
+        return f"e2b.localhost:{self.port}"
+
+    def env(self) -> dict[str, str]:
+        """The variables by which E2B's clients find this fake, and only this fake.
+
+        `E2B_DOMAIN` points back here as well, so a client that ignores the URLs fails instead of
+        reaching the real service. Where this process uses an HTTP proxy, loopback is added to
+        `NO_PROXY`.
+        """
+        return {
+            "E2B_API_KEY": self.api_key,
+            "E2B_ACCESS_TOKEN": self.access_token,
+            "E2B_API_URL": self.url,
+            "E2B_SANDBOX_URL": self.url,
+            "E2B_VOLUME_API_URL": self.url,
+            "E2B_DOMAIN": self.domain,
+            "E2B_DEBUG": "false",
+            **bypass_proxies(os.environ),
+        }
+
+    # -- what tests ask of it --------------------------------------------------------------------
+
+    @property
+    def journal(self) -> Journal:
+        """The record of everything that was asked."""
+        return self._fake().journal
+
+    def reset(self) -> None:
+        """Kill every sandbox and forget everything, as after `start`; keys stay valid."""
+        fake = self._fake()
+        self._thread().call(fake.reset)
+
+    def _fake(self) -> Fake:
+        return self._parts()[0]
+
+    def _thread(self) -> ServerThread:
+        return self._parts()[1]
+
+    def _parts(self) -> tuple[Fake, ServerThread]:
+        if self._running is None:
+            raise UsageError("this fake is not running; use it between start() and stop()")
+        return self._running
