@@ -1,0 +1,266 @@
+"""Ports that programs in a sandbox opened: an HTTP/1.1 reverse proxy over `Guest.dial`.
+
+Bodies stream both ways in pieces, so their size does not matter. Each request uses a connection
+of its own. After a 101 the two connections are joined byte for byte, whatever is spoken on them.
+
+Under the `local` runtime a sandbox's ports are the machine's own loopback ports: what a request
+can reach there is whatever listens on 127.0.0.1. `isolated` sandboxes have ports of their own.
+
+Facts: proxy.port.retries, proxy.port.closed, proxy.port.streams, proxy.port.upgrade,
+proxy.port.broken-answer
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Protocol
+
+import h11
+
+from fake_e2b.data_plane.target import Target, target_of
+from fake_e2b.domain.control_errors import ProxyError, ProxyKind
+from fake_e2b.domain.ports import Guest
+from fake_e2b.wire import forwarding
+from fake_e2b.wire.host import Destination
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+_WAITS_S = (0.1, 0.2, 0.3, 0.4)
+"""Between the five attempts to connect: a server that was just started may not listen yet."""
+_HIGHEST_PORT = 65535
+_READ = 1 << 16
+_MAX_HEAD_BYTES = 1 << 20
+_SWITCHING = 101
+_CONTINUE = 100
+
+
+class ClientConnection(Protocol):
+    """The client's side as the server hands it over, see `fake_e2b.server.connection`."""
+
+    lost: asyncio.Event
+
+    def abort(self) -> None: ...
+    def inform(self, status: int, headers: Sequence[forwarding.Header]) -> None: ...
+    def switch(
+        self, headers: Sequence[forwarding.Header]
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]: ...
+
+
+async def proxy_app(scope: Scope, receive: Receive, send: Send) -> None:
+    """Pass one HTTP request to the port that the scope's target names.
+
+    Raises:
+        ProxyError: PORT_CLOSED: nothing listens there, or it closed without an answer.
+    """
+    target = target_of(scope)
+    requested = _requested_host(scope)
+    network = target.sandbox.network or {}
+    mask = network.get("maskRequestHost")
+    destination = Destination(target.sandbox.sandbox_id, target.port)
+    host, masked_from = forwarding.seen_host(
+        requested, destination, mask if isinstance(mask, str) else None
+    )
+    closed = ProxyError(
+        ProxyKind.PORT_CLOSED, sandbox_id=destination.sandbox_id, port=target.port, host=host
+    )
+    request = h11.Request(
+        method=scope["method"],
+        target=forwarding.target(scope["raw_path"], scope["query_string"]),
+        headers=forwarding.request_headers(scope["headers"], host=host, masked_from=masked_from),
+    )
+    async with _dialled(target, closed) as (reader, writer):
+        exchange = _Exchange(scope, receive, send, reader, writer, closed)
+        await exchange.run(request)
+
+
+def _requested_host(scope: Scope) -> str:
+    return next(
+        (value.decode("latin-1") for name, value in scope["headers"] if name == b"host"), ""
+    )
+
+
+@asynccontextmanager
+async def _dialled(
+    target: Target, closed: ProxyError
+) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    descriptor = await _dial(target.machine.guest, target.port, closed)
+    connected = socket.socket(fileno=descriptor)
+    try:
+        reader, writer = await asyncio.open_connection(sock=connected, limit=_READ)
+    except OSError:
+        connected.close()
+        raise closed from None
+    try:
+        yield reader, writer
+    finally:
+        # Nothing of use is left to send: the answer is complete, or the exchange failed.
+        writer.transport.abort()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+async def _dial(guest: Guest, port: int, closed: ProxyError) -> int:
+    for wait_s in (*_WAITS_S, None):
+        try:
+            if 0 < port <= _HIGHEST_PORT:
+                return await guest.dial(port)
+        except OSError:
+            if wait_s is None:
+                raise closed from None
+        if wait_s is None:
+            break
+        await asyncio.sleep(wait_s)
+    raise closed
+
+
+class _Exchange:
+    """One request and its answer, between a client and a service."""
+
+    def __init__(
+        self,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        closed: ProxyError,
+    ) -> None:
+        self._client: ClientConnection | None = scope.get("fake_e2b.connection")
+        self._receive = receive
+        self._send = send
+        self._reader = reader
+        self._writer = writer
+        self._closed = closed
+        self._upstream = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
+        self._answering = False
+
+    async def run(self, request: h11.Request) -> None:
+        """Both directions at once; the answer's end is the exchange's end."""
+        self._write(request)
+        upload = asyncio.create_task(self._upload())
+        answer = asyncio.create_task(self._answer())
+        try:
+            await asyncio.wait({upload, answer}, return_when=asyncio.FIRST_COMPLETED)
+            if not answer.done():
+                upload.result()
+                return  # The client is gone.
+            answer.result()
+        except (OSError, h11.ProtocolError, EOFError) as error:
+            if not self._answering:
+                raise self._closed from error
+            await self._break()
+        finally:
+            for task in (upload, answer):
+                task.cancel()
+            await asyncio.gather(upload, answer, return_exceptions=True)
+
+    async def _upload(self) -> None:
+        """The request's body; then wait for the client to go away."""
+        more = True
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                return
+            if not more:
+                continue
+            body = message.get("body", b"")
+            more = message.get("more_body", False)
+            try:
+                if body:
+                    self._write(h11.Data(data=body))
+                if not more:
+                    self._write(h11.EndOfMessage())
+                await self._writer.drain()
+            except (OSError, h11.ProtocolError):
+                # A service may answer and stop reading before the body's end: the answer decides.
+                more = False
+
+    async def _answer(self) -> None:
+        while True:
+            event = await self._next_event()
+            if isinstance(event, h11.InformationalResponse):
+                if event.status_code == _SWITCHING:
+                    await self._tunnel(event)
+                    return
+                if event.status_code != _CONTINUE and self._client is not None:
+                    self._client.inform(event.status_code, _headers(event))
+            elif isinstance(event, h11.Response):
+                self._answering = True
+                await self._send(
+                    {
+                        "type": "http.response.start",
+                        "status": event.status_code,
+                        "headers": _headers(event),
+                    }
+                )
+            elif isinstance(event, h11.Data):
+                await self._send(
+                    {"type": "http.response.body", "body": bytes(event.data), "more_body": True}
+                )
+            elif isinstance(event, h11.EndOfMessage):
+                await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+                return
+            else:
+                raise EOFError
+
+    async def _next_event(self) -> Any:
+        while (event := self._upstream.next_event()) is h11.NEED_DATA:
+            self._upstream.receive_data(await self._reader.read(_READ))
+        return event
+
+    async def _tunnel(self, switch: h11.InformationalResponse) -> None:
+        """Join the two connections until either side closes."""
+        if self._client is None:
+            raise self._closed
+        self._answering = True
+        headers = _headers(switch)
+        headers += [(n, v) for n, v in switch.headers if n in (b"upgrade", b"connection")]
+        reader, writer = self._client.switch(headers)
+        early, _ = self._upstream.trailing_data
+        writer.write(early)
+        pumps = {
+            asyncio.create_task(_pump(reader, self._writer)),
+            asyncio.create_task(_pump(self._reader, writer)),
+        }
+        try:
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
+        # What was said before the end still goes out.
+        for side in (writer, self._writer):
+            side.close()
+        with contextlib.suppress(OSError):
+            await self._writer.wait_closed()
+        await self._client.lost.wait()
+
+    def _write(self, event: h11.Event) -> None:
+        data = self._upstream.send(event)
+        if data:
+            self._writer.write(data)
+
+    async def _break(self) -> None:
+        """Half an answer must not look like a whole one."""
+        if self._client is None:
+            raise asyncio.CancelledError
+        self._client.abort()
+        await self._client.lost.wait()
+
+
+async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+    with contextlib.suppress(OSError):
+        while data := await source.read(_READ):
+            sink.write(data)
+            await sink.drain()
+
+
+def _headers(event: h11.Response | h11.InformationalResponse) -> list[forwarding.Header]:
+    return forwarding.response_headers(event.headers)
