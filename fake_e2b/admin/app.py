@@ -1,0 +1,77 @@
+"""The ASGI app behind `/_fake/`.
+
+Answers are JSON. What a caller got wrong is 400 with the right form in `message`, in the shape of
+the API's own errors. A page of another site that is open in a browser may not steer the fake: a
+request with a foreign `Origin` is refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from fake_e2b.admin.clock import advance, clock
+from fake_e2b.admin.index import index
+from fake_e2b.admin.journal import journal
+from fake_e2b.admin.openapi import openapi
+from fake_e2b.admin.parts import AdminParts
+from fake_e2b.admin.recorder import App, Receive, Scope, Send
+from fake_e2b.admin.state import env, health, reset, state
+from fake_e2b.domain.errors import UsageError
+
+Page = Callable[[AdminParts, Request], Awaitable[Response]]
+
+PAGES: Mapping[str, Mapping[str, Page]] = {
+    "/_fake/": {"GET": index},
+    "/_fake/health": {"GET": health},
+    "/_fake/state": {"GET": state},
+    "/_fake/env": {"GET": env},
+    "/_fake/reset": {"POST": reset},
+    "/_fake/journal": {"GET": journal},
+    "/_fake/clock": {"GET": clock},
+    "/_fake/clock/advance": {"POST": advance},
+    "/_fake/openapi.json": {"GET": openapi},
+}
+
+
+def admin_app(parts: AdminParts) -> App:
+    """The fake's own pages as an ASGI app; it sees whole paths, `/_fake/` included."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        response = await _answer(parts, request)
+        response.headers["cache-control"] = "no-store"
+        await response(scope, receive, send)
+
+    return app
+
+
+async def _answer(parts: AdminParts, request: Request) -> Response:
+    path = request.url.path
+    pages = PAGES.get("/_fake/" if path == "/_fake" else path)
+    if pages is None:
+        return _refusal(404, f"no page {path}; there are: {', '.join(PAGES)}")
+    page = pages.get("GET" if request.method == "HEAD" else request.method)
+    if page is None:
+        methods = ", ".join(pages)
+        refusal = _refusal(405, f"{path} knows {methods}, not {request.method}")
+        refusal.headers["allow"] = methods
+        return refusal
+    if _is_foreign(request):
+        return _refusal(403, "pages of other sites may not use the fake")
+    try:
+        return await page(parts, request)
+    except UsageError as error:
+        return _refusal(400, str(error))
+
+
+def _is_foreign(request: Request) -> bool:
+    origin = request.headers.get("origin")
+    return origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+
+
+def _refusal(status: int, message: str) -> JSONResponse:
+    return JSONResponse({"code": status, "message": message}, status)

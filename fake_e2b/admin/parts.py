@@ -1,0 +1,39 @@
+"""What the admin pages need of a fake; the server fills it in."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fake_e2b.backend.journal import Journal
+from fake_e2b.domain.clock import Clock
+from fake_e2b.domain.ports import Runtime
+from fake_e2b.domain.sandbox import Sandbox
+
+
+@dataclass(frozen=True, slots=True)
+class AdminParts:
+    """The handles on one fake.
+
+    Attributes:
+        seed: What every random value comes from.
+        sandboxes: Those that exist, running and paused.
+        env: The variables that a client needs.
+        next_deadline_ns: When something becomes due; None if nothing will.
+        advance: Moves a manual clock by nanoseconds, returns what happened on the way; None when
+            the clock runs by itself.
+        reset: Makes everything as after the start.
+        openapi: The document of the planes that E2B's clients use.
+    """
+
+    clock: Clock
+    journal: Journal
+    runtime: Runtime
+    seed: int
+    sandboxes: Callable[[], Iterable[Sandbox]]
+    env: Callable[[], Mapping[str, str]]
+    next_deadline_ns: Callable[[], int | None]
+    advance: Callable[[int], Awaitable[Sequence[object]]] | None
+    reset: Callable[[], Awaitable[object]]
+    openapi: Callable[[], dict[str, Any]]

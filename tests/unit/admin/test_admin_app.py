@@ -1,0 +1,264 @@
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from fake_e2b._version import __version__
+from fake_e2b.admin.app import PAGES, admin_app
+from fake_e2b.admin.openapi import admin_paths, joined
+from fake_e2b.admin.parts import AdminParts
+from fake_e2b.backend.journal import Journal
+from fake_e2b.domain.clock import SECOND_NS, ManualClock
+from fake_e2b.domain.ids import SandboxID, TeamID, TemplateID
+from fake_e2b.domain.operations import Plane
+from fake_e2b.domain.ports import Capability
+from fake_e2b.domain.sandbox import Sandbox, State
+from tests.helpers.asgi import client_of
+
+NOON_NS = 1_800_000_000 * SECOND_NS
+
+
+@dataclass(frozen=True)
+class Happening:
+    sandbox_id: str
+    state: State
+
+
+@dataclass
+class SomeRuntime:
+    name: str = "local"
+    capabilities: frozenset[Capability] = frozenset({Capability.WATCHERS, Capability.OWN_USERS})
+
+
+@dataclass
+class World:
+    """What the pages show, in plain values."""
+
+    clock: ManualClock
+    resets: int = 0
+    sandboxes: list[Sandbox] = field(default_factory=list)
+
+    async def advance(self, by_ns: int) -> list[object]:
+        self.clock.move_to(self.clock.now_ns() + by_ns)
+        return [Happening("i0a", State.PAUSED), "said", 5, None]
+
+    async def reset(self) -> None:
+        self.resets += 1
+
+
+@pytest.fixture
+def world():
+    return World(ManualClock(NOON_NS))
+
+
+@pytest.fixture
+def parts(world):
+    return AdminParts(
+        clock=world.clock,
+        journal=Journal(world.clock, world.clock),
+        runtime=SomeRuntime(),
+        seed=7,
+        sandboxes=lambda: world.sandboxes,
+        env=lambda: {"E2B_API_KEY": "e2b_00"},
+        next_deadline_ns=lambda: None,
+        advance=world.advance,
+        reset=world.reset,
+        openapi=lambda: {"openapi": "3.0.0", "paths": {"/sandboxes": {}}, "components": {}},
+    )
+
+
+@pytest.fixture
+def client(parts):
+    return client_of(admin_app(parts))
+
+
+def sandbox(**changes):
+    return Sandbox(
+        **{
+            "sandbox_id": SandboxID("i0a"),
+            "template_id": TemplateID("t0"),
+            "team_id": TeamID("team"),
+            "alias": "base",
+            "started_at_ns": NOON_NS,
+            "end_at_ns": NOON_NS + 300 * SECOND_NS,
+            "created_timeout_s": 300,
+            "cpu_count": 2,
+            "memory_mb": 512,
+            "disk_size_mb": 1024,
+            "envd_version": "0.6.13",
+            "envd_access_token": "0123456789abcdef" * 4,
+            "traffic_access_token": None,
+            "metadata": {"userId": "<1>"},
+            "env_vars": {"SECRET": "s3cr3t"},
+            **changes,
+        }
+    )
+
+
+async def test_health_names_the_version(client):
+    answer = await client.get("/_fake/health")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok", "version": __version__})
+    assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_state_shows_what_exists_and_no_secret(client, world):
+    world.sandboxes.append(sandbox())
+    answer = await client.get("/_fake/state")
+    state = answer.json()
+    assert state["sandboxes"] == [
+        {
+            "sandboxID": "i0a",
+            "templateID": "t0",
+            "alias": "base",
+            "teamID": "team",
+            "state": "running",
+            "startedAt": "2027-01-15T08:00:00Z",
+            "endAt": "2027-01-15T08:05:00Z",
+            "onTimeout": "kill",
+            "autoResume": False,
+            "metadata": {"userId": "<1>"},
+        }
+    ]
+    assert state["runtime"] == {"name": "local", "capabilities": ["own_users", "watchers"]}
+    assert (state["seed"], state["clock"]["mode"]) == (7, "manual")
+    assert "0123456789abcdef" not in answer.text
+    assert "s3cr3t" not in answer.text
+
+
+async def test_env_gives_the_variables_of_a_client(client):
+    assert (await client.get("/_fake/env")).json() == {"E2B_API_KEY": "e2b_00"}
+
+
+async def test_reset_answers_when_it_is_done(client, world):
+    answer = await client.post("/_fake/reset")
+    assert (answer.status_code, answer.json(), world.resets) == (200, {"next": 0}, 1)
+
+
+async def test_the_journal_is_read_with_filters(client, parts):
+    for path in ("/sandboxes", "/sandboxes/i0a", "/sandboxes/i0b"):
+        record = parts.journal.open("GET", path, [(b"x-api-key", b"k" * 20)], "127.0.0.1:1")
+        parts.journal.identify(record, Plane.CONTROL)
+        record.status = 200
+        parts.journal.close(record)
+    everything = (await client.get("/_fake/journal")).json()
+    assert (everything["oldest"], everything["next"], len(everything["records"])) == (0, 3, 3)
+    assert everything["records"][0]["headers"] == [["x-api-key", "****kkkk"]]
+
+    async def found(query):
+        records = (await client.get(f"/_fake/journal?{query}")).json()["records"]
+        return [record["sequence"] for record in records]
+
+    assert await found("since=1&until=2") == [1]
+    assert await found("operation=getSandbox") == [1, 2]
+    assert await found("sandbox=i0b") == [2]
+    assert await found("path=/i0") == [1, 2]
+    assert await found("method=get&status=200&kind=request&last=1") == [2]
+    assert await found("kind=state") == []
+
+
+@pytest.mark.parametrize(
+    ("query", "says"),
+    [
+        ("sinse=1", "known are: kind, last, method, operation"),
+        ("last=1&last=2", "'last' is given twice"),
+        ("last=-1", "'last' must be a whole number from 0, e.g. last=20"),
+        ("since=" + "9" * 5000, "'since' must be a whole number"),
+        ("kind=fault", "'kind' must be request or state, not 'fault'"),
+    ],
+)
+async def test_a_wrong_filter_is_refused_with_the_right_form(client, query, says):
+    answer = await client.get(f"/_fake/journal?{query}")
+    assert (answer.status_code, answer.json()["code"]) == (400, 400)
+    assert says in answer.json()["message"]
+
+
+async def test_a_manual_clock_is_read_and_moved(client):
+    before = (await client.get("/_fake/clock")).json()
+    assert before == {"mode": "manual", "now": "2027-01-15T08:00:00Z", "nextDeadline": None}
+    after = await client.post("/_fake/clock/advance", json={"seconds": 1.5})
+    assert after.json() == {
+        **before,
+        "now": "2027-01-15T08:00:01.5Z",
+        "happened": [{"sandbox_id": "i0a", "state": "paused"}, "said", 5, None],
+    }
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"[]",
+        b"{",
+        b"{}",
+        b'{"seconds": "5"}',
+        b'{"seconds": true}',
+        b'{"seconds": NaN}',
+        b'{"seconds": Infinity}',
+        b'{"seconds": -1}',
+        b'{"seconds": 1e300}',
+        b'{"seconds": 1' + b"0" * 400 + b"}",
+        b'{"seconds": 1, "minutes": 1}',
+        b"[" * 60_000,
+        b" " * 70_000,
+        b"\xff",
+    ],
+)
+async def test_a_wrong_advance_is_refused_and_moves_nothing(client, world, body):
+    answer = await client.post("/_fake/clock/advance", content=body)
+    assert answer.status_code == 400
+    assert "seconds" in answer.json()["message"]
+    assert world.clock.now_ns() == NOON_NS
+
+
+async def test_a_clock_that_runs_by_itself_says_how_to_get_one_that_is_moved(parts):
+    client = client_of(admin_app(replace(parts, advance=None)))
+    answer = await client.post("/_fake/clock/advance", json={"seconds": 1})
+    assert answer.status_code == 400
+    assert "--clock manual" in answer.json()["message"]
+
+
+async def test_the_index_escapes_what_clients_sent(client, parts, world):
+    world.sandboxes.append(sandbox(alias="<script>"))
+    parts.journal.open("GET", "/<script>alert(1)</script>", [], "")
+    page = await client.get("/_fake/")
+    assert page.headers["content-type"].startswith("text/html")
+    assert "<script>" not in page.text
+    assert "&lt;script&gt;" in page.text
+    assert (await client.get("/_fake")).text == page.text
+
+
+async def test_an_unknown_page_names_those_that_exist(client):
+    answer = await client.get("/_fake/jornal")
+    assert answer.status_code == 404
+    assert "/_fake/journal" in answer.json()["message"]
+
+
+async def test_a_wrong_method_names_the_right_one(client):
+    answer = await client.get("/_fake/reset")
+    assert (answer.status_code, answer.headers["allow"]) == (405, "POST")
+
+
+async def test_pages_of_other_sites_may_not_steer_the_fake(client, world):
+    for origin in ("http://evil.example", "null"):
+        answer = await client.post("/_fake/reset", headers={"Origin": origin})
+        assert answer.status_code == 403
+    assert world.resets == 0
+    own = await client.post("/_fake/reset", headers={"Origin": "http://127.0.0.1:3000"})
+    assert own.status_code == 200
+
+
+async def test_the_document_describes_every_page_beside_the_api(client):
+    document = (await client.get("/_fake/openapi.json")).json()
+    assert "/sandboxes" in document["paths"]
+    described = {path: {method.upper() for method in document["paths"][path]} for path in PAGES}
+    assert described == {path: set(pages) for path, pages in PAGES.items()}
+
+
+def test_every_schema_that_is_referred_to_exists():
+    document = joined({})
+    text = json.dumps(document)
+    referred = {part.partition('"')[0] for part in text.split("#/components/schemas/")[1:]}
+    assert referred <= set(document["components"]["schemas"])
+    assert admin_paths().keys() == PAGES.keys()
