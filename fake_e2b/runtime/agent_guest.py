@@ -1,0 +1,192 @@
+"""What the guests of both runtimes share: programs through an agent, files below a root."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import os
+import socket
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from fake_e2b.domain.ports import ResourceUsage
+from fake_e2b.domain.process import SpawnError, SpawnRequest
+from fake_e2b.domain.user import BUILT_IN_USERS, User
+from fake_e2b.runtime.files import RootedFiles
+from fake_e2b.runtime.guest.client import AgentClient, AgentGoneError
+from fake_e2b.runtime.process import GuestProcess
+from fake_e2b.runtime.usage import UsageMeter
+
+
+@dataclass
+class Agent:
+    """One agent and the programs it started."""
+
+    client: AgentClient
+    processes: dict[int, GuestProcess] = field(default_factory=dict)
+
+
+class AgentGuest:
+    """A guest whose programs run below an agent; see the `Guest` port.
+
+    Subclasses say where sandbox paths are, and bring the agent up.
+    """
+
+    def __init__(self, files: RootedFiles, remove: Callable[[], None]) -> None:
+        self._files = files
+        self._remove = remove
+        self._agents: dict[str, Agent] = {}
+        self._agent_locks: dict[str, asyncio.Lock] = {}
+        self._dead = False
+        self._meter = UsageMeter(time.monotonic)
+
+    # For subclasses.
+
+    def _agent_name(self, user: User) -> str:
+        """Which agent starts programs for `user`."""
+        raise NotImplementedError
+
+    async def _connect(self, name: str) -> socket.socket:
+        """A socket to a fresh agent of that name."""
+        raise NotImplementedError
+
+    def _translate(self, request: SpawnRequest) -> tuple[str, Mapping[str, str]]:
+        """Folder and environment as the agent must be given them."""
+        raise NotImplementedError
+
+    def _lost(self, name: str) -> None:
+        """The agent of that name died by itself."""
+        raise NotImplementedError
+
+    # The port.
+
+    @property
+    def files(self) -> RootedFiles:
+        """The sandbox's files."""
+        return self._files
+
+    @property
+    def alive(self) -> bool:
+        """False once it died by itself or was stopped or killed."""
+        return not self._dead
+
+    def lookup_user(self, name: str) -> User | None:
+        """`root`, `user` or nobody else."""
+        return BUILT_IN_USERS.get(name)
+
+    async def spawn(self, request: SpawnRequest) -> GuestProcess:
+        """Start a program.
+
+        Raises:
+            SpawnError: It could not be started.
+        """
+        cwd, env = self._translate(request)
+        texts = [*request.argv, *env, *env.values(), cwd]
+        if any("\0" in text for text in texts):
+            raise SpawnError(errno.EINVAL, os.strerror(errno.EINVAL), "exec")
+        size = None if request.pty is None else (request.pty.cols, request.pty.rows)
+        try:
+            agent = await self._agent(self._agent_name(request.user))
+            message, fds = await agent.client.call(
+                "spawn", argv=request.argv, env=dict(env), cwd=cwd, pty=size, stdin=request.stdin
+            )
+        except AgentGoneError as error:
+            raise SpawnError(errno.ESRCH, os.strerror(errno.ESRCH), "fork") from error
+        if "stage" in message:
+            number = message["errno"]
+            raise SpawnError(number, os.strerror(number), message["stage"])
+        pid: int = message["pid"]
+
+        def send_signal(number: int) -> None:
+            with suppress(AgentGoneError):
+                agent.client.tell("signal", pid=pid, number=number)
+
+        process = GuestProcess(pid, fds, is_pty=size is not None, send_signal=send_signal)
+        agent.processes[pid] = process
+
+        def bury(status: int) -> None:
+            agent.processes.pop(pid, None)
+            process.died(status)
+
+        agent.client.when_dead(pid, bury)
+        return process
+
+    async def dial(self, port: int) -> int:
+        """See `Guest.dial`; IPv4 is tried first, then IPv6, as programs listen on either.
+
+        Raises:
+            ConnectionRefusedError: Nothing listens there.
+        """
+        for family, address in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+            try:
+                connection = await self._tcp_socket(family)
+                try:
+                    await asyncio.get_running_loop().sock_connect(connection, (address, port))
+                except BaseException:
+                    connection.close()
+                    raise
+                return connection.detach()
+            except OSError as error:
+                refusal = error
+        raise ConnectionRefusedError(
+            errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED)
+        ) from refusal
+
+    async def _tcp_socket(self, family: socket.AddressFamily) -> socket.socket:
+        """A non-blocking socket of the guest's network."""
+        raise NotImplementedError
+
+    async def usage(self) -> ResourceUsage:
+        """What its programs use now."""
+        return self._meter.read(await self._host_pids(), self._files.disk_usage())
+
+    async def _host_pids(self) -> list[int]:
+        raise NotImplementedError
+
+    async def pause(self) -> None:
+        """Stop every program, parents first; the agents themselves go on."""
+        for agent in tuple(self._agents.values()):
+            await agent.client.call("pause")
+
+    async def resume(self) -> None:
+        """Let the programs go on."""
+        for agent in reversed(tuple(self._agents.values())):
+            await agent.client.call("resume")
+
+    async def stop(self) -> None:
+        """End every program; the files stay for a later boot."""
+        self._dead = True
+        for agent in tuple(self._agents.values()):
+            await agent.client.end()
+        self._files.close()
+
+    async def kill(self) -> None:
+        """End every program and remove every file."""
+        await self.stop()
+        await asyncio.to_thread(self._remove)
+
+    # Agents.
+
+    async def _agent(self, name: str) -> Agent:
+        async with self._agent_locks.setdefault(name, asyncio.Lock()):
+            if self._dead:
+                raise AgentGoneError("the sandbox has ended")
+            if name not in self._agents:
+                sock = await self._connect(name)
+                self._agents[name] = self._attach(name, sock)
+            return self._agents[name]
+
+    def _attach(self, name: str, sock: socket.socket) -> Agent:
+        def gone() -> None:
+            if self._agents.get(name) is agent:
+                del self._agents[name]
+            for process in tuple(agent.processes.values()):
+                process.lost()
+            agent.processes.clear()
+            if not self._dead:
+                self._lost(name)
+
+        agent = Agent(AgentClient(sock, on_gone=gone))
+        return agent

@@ -1,0 +1,170 @@
+"""One agent per guest: starts programs, hands their descriptors back, reaps, ends everything.
+
+Requests carry `re`, a number that their reply repeats. An agent never waits: whatever takes time
+(an output, a connection) is done by the server with the descriptors it was given.
+
+When the server's end of the socket closes or its process dies, every descendant is killed before
+the agent exits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import time
+import traceback
+from typing import TYPE_CHECKING
+
+from . import tree
+from .frames import FrameReader, Message, send
+from .spawn import Spawner, StartError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+_ROUND_PAUSE_S = 0.0002
+_IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
+
+
+def watch_children() -> int:
+    """A descriptor that becomes readable when a child dies or stops."""
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    os.set_blocking(writing, False)
+    signal.signal(signal.SIGCHLD, lambda _number, _frame: None)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    return reading
+
+
+class Agent:
+    """The loop of one agent.
+
+    Args:
+        sock: The connection to the server, blocking.
+        server_died: A descriptor that becomes readable when the server's process is gone
+            (a copy of the socket in a forked child keeps it open); None where there is none.
+    """
+
+    def __init__(self, sock: socket.socket, server_died: int | None) -> None:
+        self._sock = sock
+        self._server_died = server_died
+        self._reader = FrameReader()
+        self._spawner = Spawner()
+        self._unreaped: set[int] = set()
+        self._stopped: list[int] = []
+        self._operations: dict[str, Callable[[Message], tuple[Message, Sequence[int]]]] = {
+            "spawn": self._spawn,
+            "signal": self._signal,
+            "socket": self._socket,
+            "pause": self._pause,
+            "resume": self._resume,
+            "ping": lambda _request: ({"pid": os.getpid()}, ()),
+        }
+
+    def run(self) -> None:
+        """Serve until the server is gone, then end every descendant."""
+        for number in _IGNORED:  # a sandbox's `kill 0` is not meant for its agent
+            signal.signal(number, signal.SIG_IGN)
+        child_died = watch_children()
+        poll = select.poll()
+        for fd in (self._sock.fileno(), child_died, self._server_died):
+            if fd is not None:
+                poll.register(fd, select.POLLIN)
+        try:
+            while True:
+                ready = {fd for fd, _ in poll.poll()}
+                if self._server_died in ready:
+                    return
+                if self._sock.fileno() in ready and not self._serve():
+                    return
+                if child_died in ready:
+                    with contextlib.suppress(BlockingIOError):
+                        os.read(child_died, 4096)
+                    self._reap()
+        except ConnectionError:
+            return
+        finally:
+            self.end_descendants()
+
+    def end_descendants(self) -> None:
+        """Kill and reap until nothing is left below this process."""
+        while True:
+            with contextlib.suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            if not tree.kill_round(os.getpid()) and not _has_children():
+                return
+            time.sleep(_ROUND_PAUSE_S)
+
+    def _serve(self) -> bool:
+        open_still = self._reader.read(self._sock)
+        for request, _ in self._reader.frames():
+            try:
+                reply, fds = self._operations[request["op"]](request)
+            except StartError as error:
+                reply, fds = {"stage": error.stage, "errno": error.errno}, ()
+            except OSError as error:
+                reply, fds = {"errno": error.errno}, ()
+            except Exception:
+                reply, fds = {"crash": traceback.format_exc()}, ()
+            if "re" in request:
+                send(self._sock, {"re": request["re"], **reply}, fds)
+            for fd in fds:
+                os.close(fd)
+        return open_still
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            if pid in self._unreaped:
+                self._unreaped.discard(pid)
+                send(self._sock, {"exit": pid, "status": status})
+
+    def _spawn(self, request: Message) -> tuple[Message, Sequence[int]]:
+        started = self._spawner.start(
+            request["argv"],
+            request["env"],
+            request["cwd"],
+            pty=request["pty"],
+            stdin=request["stdin"],
+        )
+        self._unreaped.add(started.pid)
+        return {"pid": started.pid}, started.fds
+
+    def _signal(self, request: Message) -> tuple[Message, Sequence[int]]:
+        # An unreaped PID cannot have been given to another process.
+        if request["pid"] not in self._unreaped:
+            raise ProcessLookupError(3, "no such process")
+        os.kill(request["pid"], request["number"])
+        return {}, ()
+
+    def _socket(self, request: Message) -> tuple[Message, Sequence[int]]:
+        """A fresh TCP socket that belongs to the guest's network."""
+        made = socket.socket(socket.AddressFamily(request["family"]), socket.SOCK_STREAM)
+        made.setblocking(False)
+        return {}, (made.detach(),)
+
+    def _pause(self, _request: Message) -> tuple[Message, Sequence[int]]:
+        self._stopped += tree.stop(os.getpid())
+        return {"stopped": len(self._stopped)}, ()
+
+    def _resume(self, _request: Message) -> tuple[Message, Sequence[int]]:
+        tree.resume(self._stopped)
+        self._stopped.clear()
+        return {}, ()
+
+
+def _has_children() -> bool:
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True

@@ -1,0 +1,88 @@
+"""Messages with file descriptors over a stream socket, for both ends.
+
+A frame is `length (4 bytes, big endian) | number of descriptors (1 byte) | JSON`. Descriptors ride
+on the frame's first bytes (`SCM_RIGHTS`), so they have always arrived when the frame is complete,
+in the order of the frames. A stream has no limit on the size of a message, which datagrams have:
+a command line may be megabytes long.
+"""
+
+from __future__ import annotations
+
+import array
+import json
+import os
+import socket
+import struct
+from collections import deque
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+Message = dict[str, Any]
+
+_HEADER = struct.Struct("!IB")
+_MAX_FDS = 16
+READ_SIZE = 65536
+
+
+def pack(message: Message, fd_count: int = 0) -> bytes:
+    """One frame as bytes; the descriptors go beside it."""
+    body = json.dumps(message, separators=(",", ":")).encode("ascii")
+    return _HEADER.pack(len(body), fd_count) + body
+
+
+def send_some(sock: socket.socket, data: bytes | memoryview, fds: Sequence[int] = ()) -> int:
+    """Send what the socket takes, at least one byte; `fds` go with the first."""
+    if not fds:
+        return sock.send(data)
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))]
+    return sock.sendmsg([data], rights)
+
+
+def send(sock: socket.socket, message: Message, fds: Sequence[int] = ()) -> None:
+    """Send a whole frame on a blocking socket."""
+    data = memoryview(pack(message, len(fds)))
+    sent = send_some(sock, data, fds)
+    if sent < len(data):
+        sock.sendall(data[sent:])
+
+
+class FrameReader:
+    """Turns what a stream brings into frames."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+        self._fds: deque[int] = deque()
+
+    def read(self, sock: socket.socket) -> bool:
+        """Take in what has arrived; False at the end of the stream.
+
+        Raises:
+            BlockingIOError: Nothing has arrived on a non-blocking socket.
+        """
+        flags = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
+        try:
+            data, fds, _, _ = socket.recv_fds(sock, READ_SIZE, _MAX_FDS, flags)
+        except ConnectionError:
+            return False
+        if not flags:
+            for fd in fds:
+                os.set_inheritable(fd, False)
+        self._buffer += data
+        self._fds.extend(fds)
+        return bool(data)
+
+    def frames(self) -> Iterator[tuple[Message, list[int]]]:
+        """The complete frames; the descriptors are the caller's to close."""
+        while len(self._buffer) >= _HEADER.size:
+            length, fd_count = _HEADER.unpack_from(self._buffer)
+            end = _HEADER.size + length
+            if len(self._buffer) < end:
+                return
+            message = json.loads(self._buffer[_HEADER.size : end])
+            del self._buffer[:end]
+            yield message, [self._fds.popleft() for _ in range(fd_count)]
+
+    def close(self) -> None:
+        """Close the descriptors nobody took."""
+        while self._fds:
+            os.close(self._fds.popleft())

@@ -1,0 +1,102 @@
+"""Starting the helper process, and asking it for agents."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from fake_e2b.runtime.guest.frames import Message, pack, send_some
+
+_END_DEADLINE_S = 15.0
+
+
+class Helper:
+    """The helper of one run. `start` returns at once: requests wait in its socket.
+
+    Args:
+        folder: The run's folder; the helper removes it when the server is gone.
+        lock_fd: The run's lock.
+    """
+
+    def __init__(self, folder: str, lock_fd: int) -> None:
+        self._folder = folder
+        self._lock_fd = lock_fd
+        self._sock: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self) -> None:
+        """Start it."""
+        self._sock, theirs = socket.socketpair()
+        script = Path(__file__).with_name("__main__.py")
+        python = sys.executable or shutil.which("python3") or "/usr/bin/python3"
+        with theirs:
+            self._process = subprocess.Popen(
+                [
+                    python,
+                    "-I",
+                    "-S",
+                    str(script),
+                    str(theirs.fileno()),
+                    self._folder,
+                    str(self._lock_fd),
+                ],
+                pass_fds=(theirs.fileno(), self._lock_fd),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                cwd="/",
+                env={"PATH": os.defpath, "LC_ALL": "C.UTF-8"},
+                start_new_session=True,
+            )
+
+    def fork_agent(self, **fields: object) -> socket.socket:
+        """Have an agent forked; the socket to it can be used at once.
+
+        Raises:
+            OSError: The helper cannot be started.
+        """
+        if not self.alive:
+            self._forget()
+            self.start()
+        assert self._sock is not None
+        ours, theirs = socket.socketpair()
+        request: Message = {"op": "agent", **fields}
+        with theirs:
+            data = memoryview(pack(request, 1))
+            sent = send_some(self._sock, data, [theirs.fileno()])
+            if sent < len(data):
+                self._sock.sendall(data[sent:])
+        return ours
+
+    async def close(self) -> None:
+        """End it, its agents and what runs below them; the run's folder goes with it."""
+        process = self._process
+        if process is None:
+            return
+        assert self._sock is not None
+        self._sock.setblocking(False)
+        self._sock.shutdown(socket.SHUT_WR)
+        try:
+            async with asyncio.timeout(_END_DEADLINE_S):
+                await asyncio.get_running_loop().sock_recv(self._sock, 1)  # its end closes with it
+        except (TimeoutError, ConnectionError):
+            process.kill()
+        await asyncio.to_thread(process.wait)
+        self._forget()
+
+    def _forget(self) -> None:
+        if self._process is not None:
+            self._process.poll()
+        if self._sock is not None:
+            self._sock.close()
+        self._process = self._sock = None

@@ -1,0 +1,204 @@
+"""Sandboxes as folders and plain programs: works everywhere, hides little.
+
+What the API calls `/home/user/x` is `<sandbox folder>/home/user/x` on the host. Programs start
+there with a HOME of their own and nothing of the host's environment, but an absolute path in a
+command is the host's, and so are its users, its ports and its process table.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+
+from fake_e2b.domain.ports import Capability, Joining
+from fake_e2b.domain.process import SpawnRequest
+from fake_e2b.domain.user import User
+from fake_e2b.runtime import skeleton
+from fake_e2b.runtime.agent_guest import AgentGuest
+from fake_e2b.runtime.files import RootedFiles
+from fake_e2b.runtime.guest.folders import remove_tree
+from fake_e2b.runtime.guest.helper import Helper
+from fake_e2b.runtime.guest.sudo import sudo_script
+from fake_e2b.runtime.guest.tree import descendants
+from fake_e2b.runtime.ownership import RecordedOwnership
+from fake_e2b.runtime.resolve import FOLDER
+from fake_e2b.runtime.run_folder import RunFolder
+from fake_e2b.runtime.watch import WatchHub
+
+_STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_WANTED_PROGRAMS = ("python3", "node", "npm", "npx", "git")
+_AGENT = "agent"
+
+
+class LocalGuest(AgentGuest):
+    """One sandbox of the `local` runtime.
+
+    Args:
+        root: Its folder on the host.
+        bin_folder: Programs that come first in PATH.
+    """
+
+    def __init__(self, runtime: LocalRuntime, sandbox_id: str, root: str, bin_folder: str) -> None:
+        self._runtime = runtime
+        self._sandbox_id = sandbox_id
+        self._root = root
+        self._bin_folder = bin_folder
+        files = RootedFiles(
+            os.open(root, FOLDER),
+            ownership=runtime.ownership(sandbox_id),
+            watches=runtime.watches,
+            path_prefix=root,
+        )
+        super().__init__(files, lambda: runtime.remove(sandbox_id))
+
+    def _host_path(self, path: str) -> str:
+        if path == self._root or path.startswith(self._root + "/"):
+            return path
+        return f"{self._root}{path}" if path.startswith("/") else path
+
+    def _agent_name(self, user: User) -> str:
+        return _AGENT
+
+    async def _connect(self, name: str) -> socket.socket:
+        return self._runtime.helper.fork_agent()
+
+    def _translate(self, request: SpawnRequest) -> tuple[str, Mapping[str, str]]:
+        cwd = self._host_path(request.cwd)
+        env = {
+            "PATH": _STANDARD_PATH,
+            "TMPDIR": f"{self._root}/tmp",
+            **request.env,
+            "PWD": cwd,
+        }
+        env["PATH"] = f"{self._bin_folder}:{env['PATH']}"
+        if "HOME" in env:
+            env["HOME"] = self._host_path(env["HOME"])
+        return cwd, env
+
+    def _lost(self, name: str) -> None:
+        self._dead = True
+
+    async def _tcp_socket(self, family: socket.AddressFamily) -> socket.socket:
+        made = socket.socket(family, socket.SOCK_STREAM)
+        made.setblocking(False)
+        return made
+
+    async def _host_pids(self) -> list[int]:
+        if not (agent := self._agents.get(_AGENT)):
+            return []
+        message, _ = await agent.client.call("ping")
+        return [row.pid for row in descendants(message["pid"])]
+
+    def joining(self) -> Joining:
+        """No namespaces; files lie below the sandbox's folder."""
+        return Joining(namespaces_of=None, path_prefix=self._root)
+
+
+class LocalRuntime:
+    """The `local` runtime, as the `Runtime` port.
+
+    Args:
+        folder: Where to keep the sandboxes; None takes the machine's temporary folder.
+    """
+
+    name = "local"
+
+    def __init__(self, folder: str | None = None) -> None:
+        self._parent = folder
+        self._run: RunFolder | None = None
+        self._helper: Helper | None = None
+        self._guests: dict[str, LocalGuest] = {}
+        self._ownerships: dict[str, RecordedOwnership] = {}
+        self.watches = WatchHub()
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What holds on this machine."""
+        if sys.platform == "linux":
+            return frozenset({Capability.RECURSIVE_KILL, Capability.WATCHERS})
+        return frozenset()
+
+    @property
+    def helper(self) -> Helper:
+        """The helper process of this run."""
+        assert self._helper is not None, "the runtime was not started"
+        return self._helper
+
+    async def start(self) -> None:
+        """Take a folder, start the helper warming, and sweep what dead servers left."""
+        self._run = RunFolder(self._parent)
+        self._helper = Helper(self._run.path, self._run.lock_fd)
+        self._helper.start()
+        self._fill_bin(f"{self._run.path}/bin")
+        await asyncio.to_thread(self._run.sweep)
+
+    def _fill_bin(self, folder: str) -> None:
+        os.mkdir(folder)
+        script = sudo_script(become="exec", root_home='"$HOME"', user_home='"$HOME"')
+        skeleton.write(f"{folder}/sudo", script, 0o755)
+        for name in _WANTED_PROGRAMS:
+            if shutil.which(name, path=_STANDARD_PATH) is None and (found := shutil.which(name)):
+                os.symlink(os.path.realpath(found), f"{folder}/{name}")
+
+    def _root(self, sandbox_id: str) -> str:
+        assert self._run is not None, "the runtime was not started"
+        return f"{self._run.path}/{sandbox_id}"
+
+    def ownership(self, sandbox_id: str) -> RecordedOwnership:
+        """Who owns the sandbox's files, over all its boots."""
+        return self._ownerships.setdefault(sandbox_id, RecordedOwnership())
+
+    async def create(self, sandbox_id: str) -> LocalGuest:
+        """A guest with fresh files."""
+        root = self._root(sandbox_id)
+        os.mkdir(root, 0o755)
+        os.chmod(root, 0o755)
+        skeleton.make_folders(root)
+        os.mkdir(f"{root}/etc")
+        for name, text in skeleton.ETC.items():
+            skeleton.write(f"{root}/etc/{name}", text)
+        assert self._run is not None
+        for home in ("home/user", "root"):
+            skeleton.write(f"{root}/{home}/.bashrc", skeleton.BASHRC)
+            text = skeleton.profile(f"{self._run.path}/bin")
+            skeleton.write(f"{root}/{home}/.profile", text)
+        return self._guest(sandbox_id)
+
+    async def boot(self, sandbox_id: str) -> LocalGuest:
+        """A guest on the files that `Guest.stop` left."""
+        return self._guest(sandbox_id)
+
+    def _guest(self, sandbox_id: str) -> LocalGuest:
+        assert self._run is not None
+        guest = LocalGuest(self, sandbox_id, self._root(sandbox_id), f"{self._run.path}/bin")
+        self._guests[sandbox_id] = guest
+        return guest
+
+    async def discard(self, sandbox_id: str) -> None:
+        """Remove the files that `Guest.stop` left."""
+        await asyncio.to_thread(self.remove, sandbox_id)
+
+    def remove(self, sandbox_id: str) -> None:
+        """Remove the sandbox's files and forget it."""
+        self._guests.pop(sandbox_id, None)
+        self._ownerships.pop(sandbox_id, None)
+        remove_tree(self._root(sandbox_id))
+
+    async def close(self) -> None:
+        """Kill all guests and remove everything; twice is fine."""
+        if self._run is None:
+            return
+        for guest in tuple(self._guests.values()):
+            with suppress(OSError):
+                await guest.stop()
+        self._guests.clear()
+        self.watches.close()
+        if self._helper is not None:
+            await self._helper.close()
+        await asyncio.to_thread(self._run.close)
+        self._run = self._helper = None

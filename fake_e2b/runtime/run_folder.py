@@ -1,0 +1,90 @@
+"""Where one server keeps its sandboxes on the disk, and the sweep of what dead servers left."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import signal
+import stat
+import tempfile
+from pathlib import Path
+
+from fake_e2b.runtime.guest.folders import remove_tree
+
+_LOCK = "lock"
+_PREFIX = "run-"
+
+
+class RunFolder:
+    """`<temporary folder>/fake-e2b-<uid>/run-<random>/`, private to the user and locked.
+
+    The lock belongs to every process of the run (they inherit the descriptor): once it can be
+    taken, all of them are gone.
+
+    Args:
+        parent: Where to put it; None takes the machine's temporary folder.
+    """
+
+    def __init__(self, parent: str | None = None) -> None:
+        self._base = _private_folder(parent or tempfile.gettempdir())
+        # It gets its final name after its lock: a sweep sees it locked or not at all.
+        fresh = tempfile.mkdtemp(prefix="new-", dir=self._base)
+        self.lock_fd = os.open(f"{fresh}/{_LOCK}", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self.lock_fd, fcntl.LOCK_EX)
+        self.path = f"{self._base}/{_PREFIX}{Path(fresh).name.removeprefix('new-')}"
+        os.rename(fresh, self.path)
+
+    def close(self) -> None:
+        """Give the lock back and remove the folder, if the helper has not done so."""
+        if self.lock_fd >= 0:
+            os.close(self.lock_fd)
+            self.lock_fd = -1
+        remove_tree(self.path)
+
+    def sweep(self) -> None:
+        """End and remove what servers left that are no more."""
+        for name in os.listdir(self._base):
+            path = f"{self._base}/{name}"
+            if not name.startswith(_PREFIX) or path == self.path:
+                continue
+            try:
+                lock = os.open(f"{path}/{_LOCK}", os.O_RDWR | os.O_CLOEXEC)
+            except OSError:
+                continue  # being removed by its own helper
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                continue  # alive
+            else:
+                _kill_processes_at_home_in(path)
+                remove_tree(path)
+            finally:
+                os.close(lock)
+
+
+def _private_folder(parent: str) -> str:
+    """The base folder of this user; a planted one is not used."""
+    path = os.path.join(os.path.realpath(parent), f"fake-e2b-{os.getuid()}")
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(path, 0o700)
+    found = os.lstat(path)
+    if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid():
+        os.chmod(path, 0o700)
+        return path
+    return tempfile.mkdtemp(prefix="fake-e2b-", dir=parent)
+
+
+def _kill_processes_at_home_in(folder: str) -> None:
+    """Kill programs whose helper was killed before it could end them: their HOME tells."""
+    marker = b"\0HOME=" + os.fsencode(folder) + b"/"
+    if not os.path.isdir("/proc/self"):
+        return
+    for name in os.listdir("/proc"):
+        if not name.isdigit():
+            continue
+        with contextlib.suppress(OSError):
+            with open(f"/proc/{name}/environ", "rb") as file:
+                found = marker in b"\0" + file.read()
+            if found:
+                os.kill(int(name), signal.SIGKILL)
