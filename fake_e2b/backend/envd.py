@@ -1,0 +1,115 @@
+"""The in-sandbox daemon's state during one boot: users, paths, environment, token."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Mapping
+
+from fake_e2b.backend.processes import ProcessTable
+from fake_e2b.backend.watchers import Watchers
+from fake_e2b.domain.clock import Clock
+from fake_e2b.domain.envd_errors import EnvdError, EnvdKind
+from fake_e2b.domain.ids import IdSource
+from fake_e2b.domain.ports import Guest
+from fake_e2b.domain.user import User
+
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""The daemon's own PATH, which commands start with."""
+
+
+class Envd:
+    """One daemon.
+
+    Args:
+        guest: The machine it runs on.
+        access_token: What `X-Access-Token` must hold; None leaves every route open.
+        env_vars: The variables given when the sandbox was created; every command gets them.
+
+    Attributes:
+        env_vars: The global variables: those given, and the daemon's own `E2B_…`, which win.
+        default_user: Whom RPCs without a Basic header run as.
+        default_workdir: What the empty path means.
+    """
+
+    def __init__(
+        self,
+        guest: Guest,
+        clock: Clock,
+        ids: IdSource,
+        *,
+        sandbox_id: str,
+        template_id: str,
+        access_token: str | None,
+        env_vars: Mapping[str, str],
+    ) -> None:
+        self.guest = guest
+        self.access_token = access_token
+        self.env_vars: dict[str, str] = {
+            **env_vars,
+            "E2B_SANDBOX": "true",
+            "E2B_SANDBOX_ID": sandbox_id,
+            "E2B_TEMPLATE_ID": template_id,
+        }
+        self.default_user = "user"
+        self.default_workdir = "/home/user"
+        self.processes = ProcessTable(guest, clock)
+        self.watchers = Watchers(guest.files, ids)
+
+    def user(self, name: str | None) -> User:
+        """The user of that name; None means the default one.
+
+        Raises:
+            EnvdError: No such user, `UNKNOWN_USER`.
+
+        Fact: envd.user.lookup
+        """
+        wanted = self.default_user if name is None else name
+        user = self.guest.lookup_user(wanted)
+        if user is None:
+            raise EnvdError(EnvdKind.UNKNOWN_USER, name=wanted)
+        return user
+
+    def resolve_path(self, path: str, user: User) -> str:
+        """The absolute path that a request's path means.
+
+        Absolute paths stay as they are, uncleaned; relative ones start at the user's home, even
+        where a default folder is set. Only the empty path means that folder.
+
+        Raises:
+            EnvdError: `path` names another user's home (``~name``), `FOREIGN_HOME`.
+
+        Fact: envd.path.resolution
+        """
+        if path == "":
+            path = self.default_workdir
+        if path.startswith("/"):
+            return path
+        if path.startswith("~"):
+            if path != "~" and not path.startswith("~/"):
+                raise EnvdError(EnvdKind.FOREIGN_HOME, user=user.name)
+            path = path[2:]
+        return posixpath.normpath(f"{user.home}/{path}")
+
+    def environment(self, user: User, request_envs: Mapping[str, str]) -> dict[str, str]:
+        """A command's whole environment; nothing of the machine's own comes in.
+
+        Fact: envd.process.environment.order
+        """
+        environment = {
+            "PATH": SYSTEM_PATH,
+            "HOME": user.home,
+            "USER": user.name,
+            "LOGNAME": user.name,
+            **self.env_vars,
+        }
+        for name, value in request_envs.items():
+            # The kernel knows only NAME=VALUE, so a name ends at its first equals sign.
+            name, _, value = f"{name}={value}".partition("=")
+            if name:
+                environment[name] = value
+        return environment
+
+    async def close(self) -> None:
+        """Close every watcher and forget every process; the guest ends the processes itself."""
+        self.watchers.close()
+        self.processes.clear()
