@@ -261,9 +261,11 @@ class RootedFiles:
         Raises:
             OSError: ENOTDIR for anything but a folder; ENOTSUP where the system can't.
         """
-        folder = self._open(path, os.O_RDONLY | os.O_DIRECTORY)
         watch = self._watches.watch(
-            folder, recursive=recursive, sink=sink, on_close=self._open_watches.discard
+            lambda: self._open(path, os.O_RDONLY | os.O_DIRECTORY),
+            recursive=recursive,
+            sink=sink,
+            on_close=self._open_watches.discard,
         )
         self._open_watches.add(watch)
         return watch

@@ -18,6 +18,7 @@ from fake_e2b.domain.ports import Watch
 from fake_e2b.runtime.inotify import IS_AVAILABLE, Inotify, Mask, RawEvent
 
 Sink = Callable[[FilesystemEvent], None]
+OpenFolder = Callable[[], int]
 
 _READABLE_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 # Reads before other work of the loop gets its turn; what waits is read at the next one.
@@ -91,28 +92,26 @@ class WatchHub:
 
     def watch(
         self,
-        folder: int,
+        open_folder: OpenFolder,
         *,
         recursive: bool,
         sink: Sink,
         on_close: Callable[[Watch], None] = lambda watch: None,
     ) -> Watch:
-        """Report changes in an open folder to `sink`, from the running event loop.
+        """Report changes in a folder to `sink`, from the running event loop.
 
         Args:
-            folder: Its descriptor, open for reading; closed with the watch, and on failure.
+            open_folder: Opens the folder for reading; called whenever the tree below has to be
+                looked at. (Keeping it open would keep the kernel from reporting its removal.)
             recursive: Whether folders below count, those that come later included.
             on_close: Called when the watch is closed, by whomever.
 
         Raises:
-            OSError: ENOTSUP where the system has no inotify; ENOSPC or EMFILE at its limits.
+            OSError: ENOTSUP where the system has no inotify; ENOSPC or EMFILE at its limits;
+                what `open_folder` raises.
         """
-        try:
-            inotify = self._opened()
-            subscription = _Subscription(self, inotify, folder, recursive, sink, on_close)
-        except BaseException:
-            os.close(folder)
-            raise
+        inotify = self._opened()
+        subscription = _Subscription(self, inotify, open_folder, recursive, sink, on_close)
         self._subscriptions.add(subscription)
         try:
             subscription.start()
@@ -195,14 +194,15 @@ class _Subscription:
         self,
         hub: WatchHub,
         inotify: Inotify,
-        descriptor: int,
+        open_folder: OpenFolder,
         recursive: bool,
         sink: Sink,
         on_close: Callable[[Watch], None],
     ) -> None:
         self._hub = hub
         self._inotify = inotify
-        self._descriptor = descriptor
+        self._open_folder = open_folder
+        self._identity: tuple[int, int] | None = None
         self._recursive = recursive
         self._sink = sink
         self._on_close = on_close
@@ -214,10 +214,15 @@ class _Subscription:
 
     def start(self) -> None:
         root = self._root
-        root.watch = self._inotify.add(self._descriptor)
-        self._hub.mean(root.watch, self, root)
-        if self._recursive:
-            self._look_inside(root, self._descriptor, announce=False)
+        descriptor = self._open_folder()
+        try:
+            self._identity = _identity(descriptor)
+            root.watch = self._inotify.add(descriptor)
+            self._hub.mean(root.watch, self, root)
+            if self._recursive:
+                self._look_inside(root, descriptor, announce=False)
+        finally:
+            os.close(descriptor)
 
     def close(self) -> None:
         """See `Watch.close`."""
@@ -225,7 +230,6 @@ class _Subscription:
             return
         self._is_closed = True
         self._forget_all()
-        os.close(self._descriptor)
         self._hub.leave(self)
         self._on_close(self)
 
@@ -323,7 +327,13 @@ class _Subscription:
 
     def _descend(self, folder: _Folder) -> int | None:
         """Open a folder of the tree; None if it is not where it was."""
-        descriptor = os.open(".", _READABLE_FOLDER, dir_fd=self._descriptor)
+        try:
+            descriptor = self._open_folder()
+        except OSError:
+            return None
+        if _identity(descriptor) != self._identity:
+            os.close(descriptor)
+            return None
         for name in folder.names():
             try:
                 below = os.open(name, _READABLE_FOLDER, dir_fd=descriptor)
@@ -384,6 +394,11 @@ class _Subscription:
         self._moving.clear()
         self._forget(self._root)
         self._root.folders.clear()
+
+
+def _identity(descriptor: int) -> tuple[int, int]:
+    status = os.fstat(descriptor)
+    return status.st_dev, status.st_ino
 
 
 def _folders_in(descriptor: int) -> set[str]:
