@@ -110,7 +110,7 @@ class Gateway:
         if _BROKEN_ESCAPE.search(scope["raw_path"]):
             await answers.bad_request()(scope, receive, send)
             return
-        if scope["path"].startswith("/_fake/") and self._where(scope) is Own.ADMIN:
+        if scope["path"].startswith("/_fake") and self._where(scope) is Own.ADMIN:
             await self._planes.admin(scope, receive, send)
         else:
             await self._recorded(scope, receive, send)
