@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import Any
 
 from fake_e2b.domain.ids import SandboxID, TeamID, TemplateID
 
@@ -28,6 +30,18 @@ MOVES: Mapping[State, frozenset[State]] = {
 }
 """The allowed moves; a sandbox that is gone has no record."""
 
+SHOWN_AS: Mapping[State, State | None] = {
+    State.RUNNING: State.RUNNING,
+    State.PAUSING: State.PAUSED,
+    State.SNAPSHOTTING: State.RUNNING,
+    State.KILLING: None,
+    State.PAUSED: State.PAUSED,
+}
+"""What one sandbox's detail calls each state; None: it does not exist any more."""
+
+LISTED_AS: Mapping[State, State | None] = {**SHOWN_AS, State.SNAPSHOTTING: None}
+"""The same for lists, from which a sandbox is missing while it is being snapshotted."""
+
 
 class OnTimeout(Enum):
     """What the end of its time does to a sandbox."""
@@ -44,10 +58,16 @@ class Sandbox:
         started_at_ns: Start of the current or last run; a resume sets it anew.
         end_at_ns: When the time is up; for a paused one, when its snapshot was taken.
         created_timeout_s: The timeout given at creation; auto-resume uses it.
-        secure: Whether an envd token was issued.
-        paused_memory: For a paused one: memory was kept (else files only).
-        network: The network object as given, defaults filled in; None if none was given.
+        metadata: None if the request had none.
         env_vars: From the create body; lost on a cold boot.
+        auto_pause_memory: Whether the pause at its end keeps memory.
+        auto_resume: Whether traffic wakes it.
+        allow_internet_access: None unless set explicitly.
+        network: The network object in the API's own form, defaults filled in, empty lists and
+            rules left out; None if none was ever given.
+        iam_tokens: Name to `{"audience": …, "tokenType": …}`.
+        volume_mounts: `{"name": …, "path": …}` each.
+        paused_memory: For a paused one: memory was kept (else files only).
     """
 
     sandbox_id: SandboxID
@@ -69,7 +89,7 @@ class Sandbox:
     auto_pause_memory: bool = True
     auto_resume: bool = False
     allow_internet_access: bool | None = None
-    network: dict[str, object] | None = None
+    network: dict[str, Any] | None = None
     iam_tokens: dict[str, dict[str, str]] = field(default_factory=dict)
     volume_mounts: list[dict[str, str]] = field(default_factory=list)
     state: State = State.RUNNING
@@ -79,3 +99,25 @@ class Sandbox:
     def secure(self) -> bool:
         """Whether envd asks for a token."""
         return self.envd_access_token is not None
+
+    def move(self, state: State) -> None:
+        """Enter `state`.
+
+        Raises:
+            ValueError: `MOVES` does not allow it: a mistake in the calling code.
+        """
+        if state not in MOVES[self.state]:
+            raise ValueError(f"{self.sandbox_id} cannot move from {self.state} to {state}")
+        self.state = state
+
+
+_SANDBOX_ID = re.compile(r"([a-z0-9]+)(?:-[^-]*)?")
+
+
+def short_id(text: str) -> SandboxID | None:
+    """The sandbox ID in `<id>` or `<id>-<client>`; None if `text` is neither.
+
+    Fact: control.ids.composite
+    """
+    match = _SANDBOX_ID.fullmatch(text)
+    return None if match is None else SandboxID(match[1])

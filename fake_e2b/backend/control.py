@@ -1,0 +1,81 @@
+"""The control plane's operations of one fake, put together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fake_e2b.backend.idempotency import Idempotency
+from fake_e2b.backend.listing import Listing
+from fake_e2b.backend.logs import Logs
+from fake_e2b.backend.machine import MachineFactory
+from fake_e2b.backend.metrics import Metrics
+from fake_e2b.backend.sandboxes import Sandboxes, Sign
+from fake_e2b.backend.settings import ControlSettings
+from fake_e2b.backend.store import Store
+from fake_e2b.backend.teams import Teams
+from fake_e2b.backend.templates import Templates
+from fake_e2b.backend.together import Together, one_by_one
+from fake_e2b.domain.clock import Clock
+from fake_e2b.domain.ids import IdSource
+from fake_e2b.domain.ports import Event, Runtime
+
+
+class ControlBackend:
+    """What `fake_e2b.control_plane.app` is made on.
+
+    Teams and templates outlive `reset`; `teams` starts empty.
+
+    Args:
+        clock: What every rule reads.
+        ids: Makes every ID and token.
+        runtime: Makes guests; started by the server.
+        machines: Puts envd and the interpreter on a guest.
+        make_event: Makes the flags that waiting requests await (`asyncio.Event`).
+        sign: `fake_e2b.wire.signature.sign`.
+        settings: Limits.
+        together: Awaits several steps at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        ids: IdSource,
+        runtime: Runtime,
+        machines: MachineFactory,
+        make_event: Callable[[], Event],
+        sign: Sign,
+        settings: ControlSettings | None = None,
+        together: Together = one_by_one,
+    ) -> None:
+        settings = settings or ControlSettings()
+        store = Store()
+        self.clock = clock
+        self.together = together
+        self.teams = Teams(ids, settings)
+        self.templates = Templates(ids, clock.now_ns())
+        self.listing = Listing(store)
+        self.metrics = Metrics(store, clock)
+        self.logs = Logs(clock)
+        self.idempotency = Idempotency(clock, settings.idempotency_window_s)
+        self.sandboxes = Sandboxes(
+            store=store,
+            clock=clock,
+            ids=ids,
+            runtime=runtime,
+            machines=machines,
+            templates=self.templates,
+            teams=self.teams,
+            make_event=make_event,
+            sign=sign,
+            together=together,
+            before_pause=self.metrics.sample,
+        )
+        self.sandboxes.on_event(self.logs.note)
+
+    async def reset(self) -> None:
+        """Kill every sandbox; forget logs, metrics and idempotency keys."""
+        await self.sandboxes.reset()
+        self.metrics.clear()
+        self.logs.clear()
+        self.idempotency.clear()

@@ -1,0 +1,64 @@
+"""When which sandbox's time is up."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+
+from fake_e2b.backend.store import Record, Store
+from fake_e2b.domain.ids import SandboxID
+from fake_e2b.domain.sandbox import State
+
+
+class Deadlines:
+    """A heap of ends. An entry counts only while it is still the sandbox's end.
+
+    Args:
+        store: Where the sandboxes are.
+    """
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._heap: list[tuple[int, SandboxID]] = []
+        self._listeners: list[Callable[[], None]] = []
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever the next end may have come nearer."""
+        self._listeners.append(listener)
+
+    def add(self, record: Record) -> None:
+        """Take note of a sandbox's new end."""
+        entry = (record.sandbox.end_at_ns, record.sandbox.sandbox_id)
+        nearer = not self._heap or entry < self._heap[0]
+        heapq.heappush(self._heap, entry)
+        if nearer:
+            for listener in self._listeners:
+                listener()
+
+    def next_ns(self) -> int | None:
+        """The nearest end; None when no sandbox runs."""
+        while self._heap:
+            if self._current(self._heap[0]) is not None:
+                return self._heap[0][0]
+            heapq.heappop(self._heap)
+        return None
+
+    def pop_due(self, now_ns: int) -> list[Record]:
+        """The running sandboxes whose end is not after `now_ns`, nearest first."""
+        due = []
+        while self._heap and self._heap[0][0] <= now_ns:
+            record = self._current(heapq.heappop(self._heap))
+            if record is not None and record not in due:
+                due.append(record)
+        return due
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._heap.clear()
+
+    def _current(self, entry: tuple[int, SandboxID]) -> Record | None:
+        end_at_ns, sandbox_id = entry
+        record = self._store.records.get(sandbox_id)
+        if record is None or record.sandbox.state is not State.RUNNING:
+            return None
+        return record if record.sandbox.end_at_ns == end_at_ns else None

@@ -1,0 +1,317 @@
+"""The changes of a sandbox's state, each from a settled state to its outcome.
+
+A change begins in one step, without waiting: from then on every other request sees it. It is
+finished by the task that began it; whoever meets it in between awaits `Move.done`. What may begin
+when is decided in `fake_e2b.backend.sandboxes`.
+
+Fact: control.states
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import NoReturn
+
+from fake_e2b.backend.deadlines import Deadlines
+from fake_e2b.backend.machine import Machine, MachineFactory
+from fake_e2b.backend.store import Move, Record, Store
+from fake_e2b.backend.together import Together
+from fake_e2b.domain.clock import SECOND_NS, Clock
+from fake_e2b.domain.control_errors import ControlError, ControlKind
+from fake_e2b.domain.errors import FakeE2BError
+from fake_e2b.domain.ids import SandboxID
+from fake_e2b.domain.ports import Event, Guest, Runtime
+from fake_e2b.domain.sandbox import Sandbox, State
+from fake_e2b.domain.team import Team
+
+
+class Moment(Enum):
+    """What happened to a sandbox; values are the words that logs use."""
+
+    CREATED = "created"
+    RESUMED = "resumed"
+    PAUSED = "paused"
+    KILLED = "killed"
+    UPDATED = "updated"
+
+
+@dataclass(frozen=True, slots=True)
+class LifecycleEvent:
+    """One moment in a sandbox's life."""
+
+    moment: Moment
+    sandbox: Sandbox
+    at_ns: int
+
+
+class Lifecycle:
+    """Starts, pauses and ends sandboxes on the runtime.
+
+    Args:
+        store: Where the sandboxes are.
+        clock: Gives starts and ends.
+        runtime: Makes guests.
+        machines: Puts envd and the interpreter on a guest.
+        make_event: Makes the flags that waiting requests await.
+        before_pause: Called while the guest still runs.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        runtime: Runtime,
+        machines: MachineFactory,
+        make_event: Callable[[], Event],
+        before_pause: Callable[[Record], Awaitable[None]],
+    ) -> None:
+        self.deadlines = Deadlines(store)
+        self._store = store
+        self._clock = clock
+        self._runtime = runtime
+        self._machines = machines
+        self._make_event = make_event
+        self._before_pause = before_pause
+        self._epoch = 0
+        self._departures: list[Callable[[SandboxID], None]] = []
+        self._listeners: list[Callable[[LifecycleEvent], None]] = []
+
+    def on_departure(self, listener: Callable[[SandboxID], None]) -> None:
+        """Call `listener` at the start of every pause and kill of a live sandbox."""
+        self._departures.append(listener)
+
+    def on_event(self, listener: Callable[[LifecycleEvent], None]) -> None:
+        """Call `listener` after every completed change."""
+        self._listeners.append(listener)
+
+    def tell(self, moment: Moment, sandbox: Sandbox) -> None:
+        """Report that something happened."""
+        event = LifecycleEvent(moment, sandbox, self._clock.now_ns())
+        for listener in self._listeners:
+            listener(event)
+
+    # -- create -----------------------------------------------------------------------------------
+
+    async def launch(self, sandbox: Sandbox, team: Team, timeout_s: int) -> Record:
+        """Start a new sandbox; its time counts from the moment it is up.
+
+        Raises:
+            ControlError: CONCURRENCY_LIMIT; CREATE_FAILED: the runtime did, nothing is left.
+        """
+        epoch = self._epoch
+        self._take_slot(team)
+        guest: Guest | None = None
+        try:
+            guest = await self._runtime.create(sandbox.sandbox_id)
+            machine = await self._machines(sandbox, guest)
+            if epoch != self._epoch:
+                raise ControlError(ControlKind.CREATE_FAILED)
+        except BaseException as error:
+            self._free_slot(sandbox, epoch)
+            if guest is not None:
+                await guest.kill()
+            _fail(error, ControlKind.CREATE_FAILED)
+        record = Record(sandbox, machine)
+        self._begin_run(record, timeout_s)
+        self._store.add(record)
+        self.deadlines.add(record)
+        self.tell(Moment.CREATED, sandbox)
+        return record
+
+    # -- resume -----------------------------------------------------------------------------------
+
+    async def start(self, record: Record, team: Team, timeout_s: int, *, cold: bool) -> None:
+        """Run a paused sandbox again.
+
+        Args:
+            cold: Boot from its files even if memory was kept.
+
+        Raises:
+            ControlError: CONCURRENCY_LIMIT; CREATE_FAILED: it is still paused.
+        """
+        epoch = self._epoch
+        self._take_slot(team)
+        move = record.move = Move(State.RUNNING, self._make_event())
+        try:
+            if record.machine is not None and not cold:
+                await record.machine.guest.resume()
+            else:
+                record.machine = await self._boot(record)
+        except BaseException as error:
+            self._free_slot(record.sandbox, epoch)
+            self._settle(record, move, _told(error, ControlKind.CREATE_FAILED))
+            _fail(error, ControlKind.CREATE_FAILED)
+        self._begin_run(record, timeout_s)
+        self._store.enter_state(record, State.RUNNING)
+        self.deadlines.add(record)
+        self._settle(record, move)
+        self.tell(Moment.RESUMED, record.sandbox)
+
+    async def _boot(self, record: Record) -> Machine:
+        sandbox = record.sandbox
+        if record.machine is not None:
+            machine, record.machine = record.machine, None
+            sandbox.paused_memory = False
+            await machine.close()
+            await machine.guest.stop()
+        # They lived in the guest's memory only.
+        sandbox.env_vars = {}
+        guest = await self._runtime.boot(sandbox.sandbox_id)
+        try:
+            return await self._machines(sandbox, guest)
+        except BaseException:
+            await guest.stop()
+            raise
+
+    def _begin_run(self, record: Record, timeout_s: int) -> None:
+        now_ns = self._clock.now_ns()
+        self._store.restart(record, now_ns)
+        record.sandbox.end_at_ns = now_ns + timeout_s * SECOND_NS
+
+    # -- pause ------------------------------------------------------------------------------------
+
+    def begin_pause(self, record: Record, *, memory: bool) -> Move:
+        """Take a running sandbox out of service; `finish_pause` must follow."""
+        move = self._begin(record, State.PAUSING, State.PAUSED)
+        record.sandbox.paused_memory = memory
+        self._depart(record)
+        return move
+
+    async def finish_pause(self, record: Record, move: Move) -> None:
+        """Freeze its machine, or keep just its files.
+
+        Raises:
+            ControlError: PAUSE_FAILED; the sandbox is gone.
+        """
+        sandbox = record.sandbox
+        epoch = self._epoch
+        machine = record.machine
+        try:
+            if machine is None:
+                raise ControlError(ControlKind.PAUSE_FAILED)
+            await self._before_pause(record)
+            if sandbox.paused_memory:
+                await machine.guest.pause()
+            else:
+                record.machine = None
+                await machine.close()
+                await machine.guest.stop()
+        except BaseException as error:
+            self._store.enter_state(record, State.KILLING)
+            try:
+                await self._destroy(record, machine)
+            finally:
+                self._forget(record, move, epoch, _told(error, ControlKind.PAUSE_FAILED))
+            _fail(error, ControlKind.PAUSE_FAILED)
+        self._free_slot(sandbox, epoch)
+        sandbox.end_at_ns = self._clock.now_ns()
+        self._store.enter_state(record, State.PAUSED)
+        self._settle(record, move)
+        self.tell(Moment.PAUSED, sandbox)
+
+    # -- kill -------------------------------------------------------------------------------------
+
+    def begin_kill(self, record: Record) -> Move:
+        """Make a sandbox disappear; `finish_kill` must follow."""
+        live = record.sandbox.state is not State.PAUSED
+        move = self._begin(record, State.KILLING, State.KILLING)
+        if live:
+            self._depart(record)
+        else:
+            # The end of a kill frees one: a paused sandbox has none of its own.
+            self._store.shelf(record.sandbox.team_id).slots += 1
+        return move
+
+    async def finish_kill(self, record: Record, move: Move) -> None:
+        """End what runs and remove what is stored.
+
+        Raises:
+            ControlError: KILL_FAILED; the sandbox is gone all the same.
+        """
+        epoch = self._epoch
+        told: Exception | None = None
+        try:
+            await self._destroy(record, record.machine)
+        except BaseException as error:
+            told = _told(error, ControlKind.KILL_FAILED)
+            _fail(error, ControlKind.KILL_FAILED)
+        finally:
+            self._forget(record, move, epoch, told)
+        self.tell(Moment.KILLED, record.sandbox)
+
+    async def _destroy(self, record: Record, machine: Machine | None) -> None:
+        if machine is None:
+            await self._runtime.discard(record.sandbox.sandbox_id)
+            return
+        try:
+            await machine.close()
+        finally:
+            await machine.guest.kill()
+
+    # -- steps they share -------------------------------------------------------------------------
+
+    def _begin(self, record: Record, through: State, target: State) -> Move:
+        self._store.enter_state(record, through)
+        record.sandbox.end_at_ns = self._clock.now_ns()
+        move = record.move = Move(target, self._make_event())
+        return move
+
+    def _depart(self, record: Record) -> None:
+        for listener in self._departures:
+            listener(record.sandbox.sandbox_id)
+
+    def _settle(self, record: Record, move: Move, error: Exception | None = None) -> None:
+        record.move = None
+        move.error = error
+        move.done.set()
+
+    def _forget(
+        self, record: Record, move: Move, epoch: int, error: Exception | None = None
+    ) -> None:
+        self._store.remove(record)
+        self._free_slot(record.sandbox, epoch)
+        self._settle(record, move, error)
+
+    def _take_slot(self, team: Team) -> None:
+        shelf = self._store.shelf(team.team_id)
+        if shelf.slots >= team.concurrent_sandboxes:
+            raise ControlError(ControlKind.CONCURRENCY_LIMIT, limit=team.concurrent_sandboxes)
+        shelf.slots += 1
+
+    def _free_slot(self, sandbox: Sandbox, epoch: int) -> None:
+        if epoch == self._epoch:
+            self._store.shelf(sandbox.team_id).slots -= 1
+
+    async def reset(self, together: Together) -> None:
+        """Kill every sandbox and forget everything; starts in progress fail.
+
+        Args:
+            together: Awaits several at once.
+        """
+        while self._store.records:
+            records = list(self._store.records.values())
+            await together([self._finish_off(record) for record in records])
+        self._epoch += 1
+        self._store.clear()
+        self.deadlines.clear()
+
+    async def _finish_off(self, record: Record) -> None:
+        if record.move is not None:
+            await record.move.done.wait()
+        elif record.sandbox.sandbox_id in self._store.records:
+            await self.finish_kill(record, self.begin_kill(record))
+
+
+def _told(error: BaseException, kind: ControlKind) -> Exception:
+    """What those learn who wait for a change that failed."""
+    return error if isinstance(error, FakeE2BError) else ControlError(kind)
+
+
+def _fail(error: BaseException, kind: ControlKind) -> NoReturn:
+    """Raise what the task raises that made the change; a cancelled one goes on ending."""
+    if isinstance(error, FakeE2BError) or not isinstance(error, Exception):
+        raise error
+    raise ControlError(kind) from error

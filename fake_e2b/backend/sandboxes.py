@@ -1,0 +1,491 @@
+"""The operations on sandboxes: which request is allowed in which state, and what it waits for.
+
+Fact: control.states.requests
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from fake_e2b.backend.admission import HOUR_S, CreateRequest, admit, check_timeout
+from fake_e2b.backend.entrance import Entrance
+from fake_e2b.backend.lifecycle import Lifecycle, LifecycleEvent, Moment
+from fake_e2b.backend.machine import Machine, MachineFactory
+from fake_e2b.backend.store import Move, Record, Store
+from fake_e2b.backend.teams import Teams
+from fake_e2b.backend.templates import Templates
+from fake_e2b.backend.together import Together
+from fake_e2b.domain.clock import SECOND_NS, Clock
+from fake_e2b.domain.control_errors import ControlError, ControlKind
+from fake_e2b.domain.ids import IdSource, SandboxID
+from fake_e2b.domain.network import EGRESS_KEYS, check_egress, checked_egress_proxy, without_empty
+from fake_e2b.domain.network_rules import checked_rules
+from fake_e2b.domain.ports import Event, Runtime
+from fake_e2b.domain.sandbox import SHOWN_AS, OnTimeout, Sandbox, State, short_id
+from fake_e2b.domain.team import Team
+from fake_e2b.domain.template import Template
+
+FileOperation = Literal["read", "write"]
+MIN_REFRESH_S = 15
+MAX_WAITS = 3
+"""How many changes in progress one connect waits for."""
+
+
+class Sign(Protocol):
+    """The signature of a file URL, see `fake_e2b.wire.signature`."""
+
+    def __call__(
+        self,
+        *,
+        path: str,
+        operation: FileOperation,
+        username: str,
+        token: str,
+        expiration: int | None,
+    ) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Expired:
+    """A sandbox whose time was up, and what that did to it."""
+
+    sandbox_id: SandboxID
+    action: OnTimeout
+
+
+class Sandboxes:
+    """Everything that can be asked about sandboxes.
+
+    Args:
+        store: Where they are.
+        clock: Gives starts and ends.
+        ids: Makes IDs and tokens.
+        runtime: Makes guests.
+        machines: Puts envd and the interpreter on a guest.
+        templates: What sandboxes start from.
+        teams: Who owns them.
+        make_event: Makes the flags that waiting requests await.
+        sign: Computes the signature of a file URL.
+        together: Awaits several steps at once.
+        before_pause: Called while a guest that is to be paused still runs.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        ids: IdSource,
+        runtime: Runtime,
+        machines: MachineFactory,
+        templates: Templates,
+        teams: Teams,
+        make_event: Callable[[], Event],
+        sign: Sign,
+        together: Together,
+        before_pause: Callable[[Record], Awaitable[None]],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self._templates = templates
+        self._sign = sign
+        self._together = together
+        self._lifecycle = Lifecycle(
+            store=store,
+            clock=clock,
+            runtime=runtime,
+            machines=machines,
+            make_event=make_event,
+            before_pause=before_pause,
+        )
+        self._entrance = Entrance(store, teams, self._lifecycle)
+
+    # -- create and look --------------------------------------------------------------------------
+
+    async def create(self, team: Team, request: CreateRequest) -> Sandbox:
+        """A new running sandbox.
+
+        Raises:
+            ControlError: The first check that fails, see `fake_e2b.backend.admission`.
+        """
+        template = self._templates.resolve(team, request.template)
+        network = admit(request, team, template, has_volume=lambda name: False)
+        sandbox = self._new_sandbox(team, template, request, network)
+        await self._lifecycle.launch(sandbox, team, request.timeout_s)
+        return sandbox
+
+    def _new_sandbox(
+        self,
+        team: Team,
+        template: Template,
+        request: CreateRequest,
+        network: dict[str, Any] | None,
+    ) -> Sandbox:
+        sandbox_id = self._ids.sandbox_id()
+        is_private = network is not None and network["allowPublicTraffic"] is False
+        now_ns = self._clock.now_ns()
+        return Sandbox(
+            sandbox_id=sandbox_id,
+            template_id=template.template_id,
+            team_id=team.team_id,
+            alias=template.alias,
+            started_at_ns=now_ns,
+            end_at_ns=now_ns,
+            created_timeout_s=request.timeout_s,
+            cpu_count=template.cpu_count,
+            memory_mb=template.memory_mb,
+            disk_size_mb=template.disk_size_mb,
+            envd_version=template.envd_version,
+            envd_access_token=self._ids.envd_access_token(sandbox_id) if request.secure else None,
+            traffic_access_token=(
+                self._ids.traffic_access_token(sandbox_id) if is_private else None
+            ),
+            metadata=None if request.metadata is None else dict(request.metadata),
+            env_vars=dict(request.env_vars),
+            on_timeout=OnTimeout.PAUSE if request.auto_pause else OnTimeout.KILL,
+            auto_pause_memory=request.auto_pause_memory,
+            auto_resume=request.auto_resume,
+            allow_internet_access=request.allow_internet_access,
+            network=network,
+            iam_tokens={name: dict(token) for name, token in request.iam_tokens.items()},
+            volume_mounts=[dict(mount) for mount in request.volume_mounts],
+        )
+
+    def detail(self, team: Team, text: str) -> Sandbox:
+        """The sandbox as it is.
+
+        Raises:
+            ControlError: INVALID_SANDBOX_ID; SANDBOX_NOT_FOUND, which names `text` as it came.
+        """
+        record = self._store.get(_parsed(text))
+        if record is None or record.sandbox.team_id != team.team_id:
+            raise ControlError(ControlKind.SANDBOX_NOT_FOUND, sandbox_id=text)
+        if SHOWN_AS[record.sandbox.state] is None:
+            raise ControlError(ControlKind.SANDBOX_NOT_FOUND, sandbox_id=text)
+        return record.sandbox
+
+    def _find(self, team: Team, text: str) -> Record:
+        sandbox_id = _parsed(text)
+        record = self._store.get(sandbox_id)
+        if record is None or record.sandbox.team_id != team.team_id:
+            raise ControlError(ControlKind.SANDBOX_NOT_FOUND, sandbox_id=sandbox_id)
+        return record
+
+    # -- state ------------------------------------------------------------------------------------
+
+    async def kill(self, team: Team, text: str) -> None:
+        """End a sandbox and everything stored of it, once what is happening to it is over.
+
+        Raises:
+            ControlError: INVALID_SANDBOX_ID, SANDBOX_NOT_FOUND, KILL_FAILED.
+        """
+        while True:
+            record = self._find(team, text)
+            move = record.move
+            if move is None:
+                await self._lifecycle.finish_kill(record, self._lifecycle.begin_kill(record))
+                return
+            await move.done.wait()
+            if move.target is State.KILLING:
+                _raise_if_failed(move)
+                return
+
+    async def pause(
+        self, team: Team, text: str, *, memory: bool = True, require_healthy: bool = False
+    ) -> None:
+        """Pause a running sandbox; a pause in progress is joined.
+
+        Args:
+            memory: Keep processes and memory, not just files.
+            require_healthy: Refuse when its machine has died.
+
+        Raises:
+            ControlError: ALREADY_PAUSED, SANDBOX_NOT_FOUND, GUEST_UNHEALTHY, PAUSE_FAILED.
+        """
+        while True:
+            record = self._find(team, text)
+            state, move = record.sandbox.state, record.move
+            if state is State.PAUSED:
+                raise _refusal(ControlKind.ALREADY_PAUSED, record)
+            if state is State.KILLING:
+                raise _refusal(ControlKind.SANDBOX_NOT_FOUND, record)
+            if move is None:
+                break
+            await move.done.wait()
+            if move.target is State.PAUSED:
+                _raise_if_failed(move)
+                return
+        machine = record.machine
+        if (require_healthy or not memory) and (machine is None or not machine.guest.alive):
+            raise _refusal(ControlKind.GUEST_UNHEALTHY, record)
+        move = self._lifecycle.begin_pause(record, memory=memory)
+        await self._lifecycle.finish_pause(record, move)
+
+    async def resume(
+        self,
+        team: Team,
+        text: str,
+        *,
+        timeout_s: int,
+        auto_pause: bool | None = None,
+        memory: bool = True,
+    ) -> Sandbox:
+        """Run a paused sandbox again; a start in progress is joined.
+
+        Raises:
+            ControlError: Timeout, ID or state refuse it; CONCURRENCY_LIMIT; CREATE_FAILED.
+        """
+        sandbox_id = _parsed(text)
+        check_timeout(timeout_s, team)
+        while True:
+            record = self._find(team, sandbox_id)
+            state = record.sandbox.state
+            if state is State.RUNNING:
+                raise _refusal(ControlKind.ALREADY_RUNNING, record)
+            if state is State.SNAPSHOTTING:
+                raise _refusal(ControlKind.SNAPSHOT_IN_PROGRESS, record)
+            if state is State.KILLING:
+                raise _refusal(ControlKind.SANDBOX_NOT_FOUND, record)
+            if state is State.PAUSED:
+                break
+            await _done(record)
+        if auto_pause is not None and record.move is None:
+            record.sandbox.on_timeout = OnTimeout.PAUSE if auto_pause else OnTimeout.KILL
+        await self._start_or_join(record, team, timeout_s, memory=memory)
+        return record.sandbox
+
+    async def connect(
+        self, team: Team, text: str, *, timeout_s: int, memory: bool = True
+    ) -> tuple[Sandbox, bool]:
+        """Extend a running sandbox, or resume a paused one.
+
+        Returns:
+            The sandbox, and whether it had to be resumed.
+
+        Raises:
+            ControlError: As `resume`; BEING_KILLED; MAX_LENGTH_EXCEEDED.
+        """
+        check_timeout(timeout_s, team, zero_allowed=True)
+        for _ in range(MAX_WAITS + 1):
+            record = self._find(team, text)
+            state = record.sandbox.state
+            if state is State.KILLING:
+                raise _refusal(ControlKind.BEING_KILLED, record)
+            if state is State.RUNNING:
+                self._set_end(record, team, timeout_s, may_shorten=False)
+                return record.sandbox, False
+            if state is State.PAUSED:
+                await self._start_or_join(record, team, timeout_s, memory=memory)
+                return record.sandbox, True
+            await _done(record)
+        raise _refusal(ControlKind.BEING_PAUSED, record)
+
+    async def _start_or_join(
+        self, record: Record, team: Team, timeout_s: int, *, memory: bool
+    ) -> None:
+        move = record.move
+        if move is None:
+            await self._lifecycle.start(record, team, timeout_s, cold=not memory)
+            return
+        if not memory:
+            raise _refusal(ControlKind.START_IN_FLIGHT, record)
+        await move.done.wait()
+        _raise_if_failed(move)
+
+    # -- what can be set --------------------------------------------------------------------------
+
+    def set_timeout(self, team: Team, text: str, *, timeout_s: int) -> None:
+        """Let a running sandbox end `timeout_s` from now; 0 means at once.
+
+        Raises:
+            ControlError: INVALID_SANDBOX_ID, SANDBOX_NOT_FOUND (for a paused one too), BEING_…,
+                MAX_LENGTH_EXCEEDED.
+        """
+        record = self._running(team, text)
+        self._set_end(record, team, timeout_s, may_shorten=True)
+        self._lifecycle.tell(Moment.UPDATED, record.sandbox)
+
+    def refresh(self, team: Team, text: str, *, duration_s: int) -> None:
+        """Let a running sandbox end no earlier than `duration_s` from now, at least 15 s.
+
+        Raises:
+            ControlError: As `set_timeout`.
+        """
+        record = self._running(team, text)
+        self._set_end(record, team, max(duration_s, MIN_REFRESH_S), may_shorten=False)
+
+    def update_network(
+        self,
+        team: Team,
+        text: str,
+        egress: Mapping[str, Any],
+        *,
+        allow_internet_access: bool | None = None,
+    ) -> None:
+        """Replace the egress half of a running sandbox's network object.
+
+        Raises:
+            ControlError: BAD_NETWORK, BAD_EGRESS_PROXY; state and ID as `set_timeout`.
+
+        Fact: control.network.update
+        """
+        _parsed(text)
+        check_egress(egress)
+        kept = {key: egress[key] for key in EGRESS_KEYS if egress.get(key) is not None}
+        if "egressProxy" in kept:
+            kept["egressProxy"] = checked_egress_proxy(kept["egressProxy"])
+        if "rules" in kept:
+            self._find(team, text)
+            kept["rules"] = checked_rules(kept["rules"])
+        sandbox = self._running(team, text).sandbox
+        ingress = {
+            key: value for key, value in (sandbox.network or {}).items() if key not in EGRESS_KEYS
+        }
+        sandbox.network = ingress | without_empty(kept)
+        if allow_internet_access is not None:
+            sandbox.allow_internet_access = allow_internet_access
+        self._lifecycle.tell(Moment.UPDATED, sandbox)
+
+    def _running(self, team: Team, text: str) -> Record:
+        record = self._find(team, text)
+        kind = _NOT_RUNNING.get(record.sandbox.state)
+        if kind is not None:
+            raise _refusal(kind, record)
+        return record
+
+    def _set_end(self, record: Record, team: Team, seconds: int, *, may_shorten: bool) -> None:
+        sandbox = record.sandbox
+        now_ns = self._clock.now_ns()
+        last_ns = sandbox.started_at_ns + team.max_length_hours * HOUR_S * SECOND_NS
+        if now_ns > last_ns:
+            raise ControlError(ControlKind.MAX_LENGTH_EXCEEDED)
+        end_at_ns = min(now_ns + seconds * SECOND_NS, last_ns)
+        if end_at_ns == sandbox.end_at_ns or (end_at_ns < sandbox.end_at_ns and not may_shorten):
+            return
+        sandbox.end_at_ns = end_at_ns
+        self._lifecycle.deadlines.add(record)
+
+    # -- what the rest of the fake asks -----------------------------------------------------------
+
+    async def enter(
+        self,
+        sandbox_id: str,
+        *,
+        port: int,
+        access_token: str | None,
+        traffic_token: str | None,
+    ) -> tuple[Sandbox, Machine]:
+        """The running machine behind a sandbox ID, woken if its policy says so.
+
+        Raises:
+            ProxyError: See `fake_e2b.backend.entrance`.
+        """
+        return await self._entrance.enter(
+            sandbox_id, port=port, access_token=access_token, traffic_token=traffic_token
+        )
+
+    def find_by_access_token(self, token: str) -> SandboxID | None:
+        """Whose envd token it is."""
+        return self._store.find_by_token(token)
+
+    def find_by_signature(
+        self,
+        path: str,
+        operation: FileOperation,
+        username: str,
+        signature: str,
+        expiration: int | None,
+    ) -> SandboxID | None:
+        """Whose token signed a file URL; arguments as its query has them."""
+        for record in self._store.records.values():
+            token = record.sandbox.envd_access_token
+            if token is None:
+                continue
+            expected = self._sign(
+                path=path,
+                operation=operation,
+                username=username,
+                token=token,
+                expiration=expiration,
+            )
+            if expected == signature:
+                return record.sandbox.sandbox_id
+        return None
+
+    def records(self) -> list[Record]:
+        """Every sandbox that is not gone, oldest first."""
+        return list(self._store.records.values())
+
+    def on_departure(self, listener: Callable[[SandboxID], None]) -> None:
+        """Call `listener` when a run ends: its open streams must be cut."""
+        self._lifecycle.on_departure(listener)
+
+    def on_event(self, listener: Callable[[LifecycleEvent], None]) -> None:
+        """Call `listener` after each change of a sandbox."""
+        self._lifecycle.on_event(listener)
+
+    def on_deadline_change(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever the next end may have come nearer."""
+        self._lifecycle.deadlines.on_change(listener)
+
+    def next_deadline_ns(self) -> int | None:
+        """When the next sandbox's time is up; None when none runs."""
+        return self._lifecycle.deadlines.next_ns()
+
+    async def run_due(self) -> list[Expired]:
+        """Kill or pause the sandboxes whose time is up; all of them are out of service at once."""
+        due = self._lifecycle.deadlines.pop_due(self._clock.now_ns())
+        expired = [Expired(record.sandbox.sandbox_id, record.sandbox.on_timeout) for record in due]
+        await self._together([self._expire(record) for record in due])
+        return expired
+
+    def _expire(self, record: Record) -> Awaitable[None]:
+        lifecycle, sandbox = self._lifecycle, record.sandbox
+        if sandbox.on_timeout is OnTimeout.KILL:
+            return _quietly(lifecycle.finish_kill(record, lifecycle.begin_kill(record)))
+        move = lifecycle.begin_pause(record, memory=sandbox.auto_pause_memory)
+        return _quietly(lifecycle.finish_pause(record, move))
+
+    async def reset(self) -> None:
+        """Kill every sandbox and forget everything about them."""
+        await self._lifecycle.reset(self._together)
+
+
+_NOT_RUNNING = {
+    State.PAUSING: ControlKind.BEING_PAUSED,
+    State.SNAPSHOTTING: ControlKind.BEING_SNAPSHOTTED,
+    State.KILLING: ControlKind.BEING_KILLED,
+    State.PAUSED: ControlKind.SANDBOX_NOT_FOUND,
+}
+
+
+def _parsed(text: str) -> SandboxID:
+    sandbox_id = short_id(text)
+    if sandbox_id is None:
+        raise ControlError(ControlKind.INVALID_SANDBOX_ID)
+    return sandbox_id
+
+
+def _refusal(kind: ControlKind, record: Record) -> ControlError:
+    return ControlError(kind, sandbox_id=record.sandbox.sandbox_id)
+
+
+def _raise_if_failed(move: Move) -> None:
+    if move.error is not None:
+        raise move.error
+
+
+async def _done(record: Record) -> None:
+    if record.move is not None:
+        await record.move.done.wait()
+
+
+async def _quietly(step: Awaitable[None]) -> None:
+    """A step whose refusal nobody waits for; the state is consistent either way."""
+    try:
+        await step
+    except ControlError:
+        return

@@ -1,0 +1,91 @@
+"""Teams and the keys that stand for them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from fake_e2b.backend.settings import ControlSettings
+from fake_e2b.domain.control_errors import ControlError, ControlKind
+from fake_e2b.domain.errors import UsageError
+from fake_e2b.domain.ids import IdSource, TeamID
+from fake_e2b.domain.team import API_KEY_DIGITS, API_KEY_PREFIX, Team
+
+_HEX = re.compile(r"(?:[0-9a-fA-F]{2})*")
+
+
+class Teams:
+    """Who may ask.
+
+    Args:
+        ids: Makes team IDs and keys.
+        settings: The limits of teams that name none.
+    """
+
+    def __init__(self, ids: IdSource, settings: ControlSettings) -> None:
+        self._ids = ids
+        self._settings = settings
+        self._by_key: dict[str, Team] = {}
+        self._teams: dict[TeamID, Team] = {}
+
+    def __iter__(self) -> Iterator[Team]:
+        return iter(self._teams.values())
+
+    def add_team(
+        self,
+        slug: str,
+        *,
+        max_length_hours: int | None = None,
+        concurrent_sandboxes: int | None = None,
+    ) -> Team:
+        """A new team; it needs `add_key` to be of use."""
+        settings = self._settings
+        team = Team(
+            TeamID(self._ids.uuid()),
+            slug,
+            settings.max_length_hours if max_length_hours is None else max_length_hours,
+            settings.concurrent_sandboxes if concurrent_sandboxes is None else concurrent_sandboxes,
+        )
+        self._teams[team.team_id] = team
+        return team
+
+    def add_key(self, team: Team, key: str | None = None) -> str:
+        """Let a key stand for `team`.
+
+        Args:
+            key: None makes one.
+
+        Raises:
+            UsageError: `key` does not have the form of an API key.
+        """
+        if key is None:
+            key = API_KEY_PREFIX + self._ids.hex_token(API_KEY_DIGITS)
+        if not key.startswith(API_KEY_PREFIX) or not _HEX.fullmatch(key[len(API_KEY_PREFIX) :]):
+            raise UsageError(f"an API key is e2b_ and an even number of hex digits, not {key!r}")
+        self._by_key[key] = team
+        return key
+
+    def revoke_key(self, key: str) -> None:
+        """Refuse `key` from now on; an unknown one is no error."""
+        self._by_key.pop(key, None)
+
+    def get(self, team_id: TeamID) -> Team | None:
+        """The team with that ID."""
+        return self._teams.get(team_id)
+
+    def by_key(self, key: str) -> Team:
+        """The team that a key stands for.
+
+        Raises:
+            ControlError: AUTH_MALFORMED, API_KEY_FORMAT or API_KEY_UNKNOWN.
+
+        Fact: control.auth.api-key
+        """
+        team = self._by_key.get(key)
+        if team is not None:
+            return team
+        if not key.startswith(API_KEY_PREFIX):
+            raise ControlError(ControlKind.AUTH_MALFORMED)
+        if not _HEX.fullmatch(key[len(API_KEY_PREFIX) :]):
+            raise ControlError(ControlKind.API_KEY_FORMAT)
+        raise ControlError(ControlKind.API_KEY_UNKNOWN)

@@ -1,0 +1,121 @@
+"""Templates by name, and which of them a team may use."""
+
+from __future__ import annotations
+
+from fake_e2b.domain.control_errors import ControlError, ControlKind
+from fake_e2b.domain.ids import IdSource, TemplateID
+from fake_e2b.domain.team import Team
+from fake_e2b.domain.template import (
+    DEFAULT_TAG,
+    BadReferenceError,
+    Template,
+    TemplateReference,
+    parse_reference,
+)
+
+ENVD_VERSION = "0.6.13"
+"""The version of envd that the fake speaks."""
+PLATFORM_TEMPLATES = ("base", "code-interpreter-v1", "mcp-gateway", "desktop")
+"""Public templates that clients expect to exist.
+
+Fact: control.templates.default
+"""
+
+
+class Templates:
+    """All templates of one fake.
+
+    Args:
+        ids: Makes template and build IDs.
+        now_ns: When the platform's templates were made.
+    """
+
+    def __init__(self, ids: IdSource, now_ns: int) -> None:
+        self._by_id: dict[TemplateID, Template] = {}
+        self._by_name: dict[tuple[str | None, str], Template] = {}
+        for alias in PLATFORM_TEMPLATES:
+            self.add(
+                Template(
+                    template_id=ids.template_id(),
+                    team_id=None,
+                    namespace=None,
+                    aliases=(alias,),
+                    public=True,
+                    cpu_count=2,
+                    memory_mb=1024 if alias in ("code-interpreter-v1", "desktop") else 512,
+                    disk_size_mb=1024,
+                    envd_version=ENVD_VERSION,
+                    created_at_ns=now_ns,
+                    builds={DEFAULT_TAG: ids.uuid()},
+                )
+            )
+
+    def add(self, template: Template) -> None:
+        """Make a template known under its ID and its names."""
+        self._by_id[template.template_id] = template
+        for alias in template.aliases:
+            self._by_name[template.namespace, alias] = template
+
+    def get(self, template_id: TemplateID) -> Template | None:
+        """The template with that ID."""
+        return self._by_id.get(template_id)
+
+    def find(self, team: Team, reference: TemplateReference) -> tuple[Template | None, str]:
+        """What a reference means to a team, and the name under which it was last looked for.
+
+        A bare name is looked for in the team's namespace, then without one, then as an ID.
+        """
+        if reference.namespace is not None:
+            key = (reference.namespace, reference.name)
+            return self._by_name.get(key), reference.identifier
+        own = self._by_name.get((team.slug, reference.name))
+        if own is not None:
+            return own, f"{team.slug}/{reference.name}"
+        shared = self._by_name.get((None, reference.name))
+        return shared or self._by_id.get(TemplateID(reference.name)), reference.name
+
+    def resolve(self, team: Team, text: str) -> Template:
+        """The template that a create request names.
+
+        Raises:
+            ControlError: BAD_TEMPLATE_REFERENCE; TEMPLATE_NOT_FOUND, for another team's private
+                one too; TAG_NOT_FOUND.
+
+        Fact: control.template.resolution
+        """
+        try:
+            reference = parse_reference(text)
+        except BadReferenceError as error:
+            raise ControlError(
+                ControlKind.BAD_TEMPLATE_REFERENCE, reason=str(error.args[0])
+            ) from error
+        template, name = self.find(team, reference)
+        if template is None or not self.may_use(team, template):
+            raise ControlError(ControlKind.TEMPLATE_NOT_FOUND, name=name)
+        tag = reference.tag or DEFAULT_TAG
+        if tag not in template.builds and tag not in template.builds.values():
+            raise ControlError(ControlKind.TAG_NOT_FOUND, name=name, tag=tag)
+        return template
+
+    @staticmethod
+    def may_use(team: Team, template: Template) -> bool:
+        """Whether a team sees a template."""
+        return template.public or template.team_id == team.team_id
+
+    def resolve_filter(self, team: Team, text: str) -> TemplateID | None:
+        """The ID that a list's template filter names; None when there is no such template.
+
+        Raises:
+            ControlError: BAD_TEMPLATE_FILTER, TEMPLATE_FILTER_TAG.
+
+        Fact: control.list.template-filter
+        """
+        try:
+            reference = parse_reference(text)
+        except BadReferenceError as error:
+            raise ControlError(ControlKind.BAD_TEMPLATE_FILTER, reason=error.args[0]) from error
+        if ":" in text:
+            raise ControlError(ControlKind.TEMPLATE_FILTER_TAG)
+        template, _ = self.find(team, reference)
+        usable = template is not None and self.may_use(team, template)
+        return template.template_id if template is not None and usable else None

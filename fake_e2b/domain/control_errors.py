@@ -1,0 +1,107 @@
+"""The control plane's and the sandbox proxy's refusals, by meaning."""
+
+from __future__ import annotations
+
+from enum import StrEnum, auto
+
+from fake_e2b.domain.errors import ServiceError
+
+
+class ControlKind(StrEnum):
+    """What the control plane refuses; fields in parentheses."""
+
+    # Who asks.
+    AUTH_MISSING = auto()
+    AUTH_MALFORMED = auto()
+    API_KEY_FORMAT = auto()
+    API_KEY_UNKNOWN = auto()
+    BEARER_REJECTED = auto()
+    ADMIN_TOKEN_REJECTED = auto()
+    TEAM_BANNED = auto()
+    TEAM_BLOCKED = auto()  # (reason)
+
+    # Where to.
+    NO_OPERATION = auto()
+    METHOD_NOT_ALLOWED = auto()
+    DEPRECATED_PATH = auto()
+    BODY_TOO_LARGE = auto()
+
+    # Which sandbox, in which state (sandbox_id, state).
+    INVALID_SANDBOX_ID = auto()
+    SANDBOX_NOT_FOUND = auto()
+    BEING_PAUSED = auto()
+    BEING_SNAPSHOTTED = auto()
+    BEING_KILLED = auto()
+    ALREADY_RUNNING = auto()
+    ALREADY_PAUSED = auto()
+    SNAPSHOT_IN_PROGRESS = auto()
+    CANNOT_PAUSE = auto()
+    GUEST_UNHEALTHY = auto()
+    CONCURRENCY_LIMIT = auto()  # (limit)
+    START_IN_FLIGHT = auto()
+
+    # How long.
+    TIMEOUT_TOO_LOW = auto()
+    TIMEOUT_TOO_HIGH = auto()  # (hours)
+    MAX_LENGTH_EXCEEDED = auto()
+    AUTO_PAUSE_MEMORY_ALONE = auto()
+    AUTO_PAUSE_MEMORY_WITH_RESUME = auto()
+
+    # From what (name, tag, reason).
+    BAD_TEMPLATE_REFERENCE = auto()
+    TEMPLATE_NOT_FOUND = auto()
+    TAG_NOT_FOUND = auto()
+    TEMPLATE_NEEDS_REBUILD = auto()
+    TEMPLATE_NOT_SECURABLE = auto()
+
+    # With what (reason, version, mounts).
+    PUBLIC_ACCESS_NEEDS_SECURE = auto()
+    BAD_IAM_TOKENS = auto()
+    BAD_NETWORK = auto()
+    BAD_EGRESS_PROXY = auto()
+    BAD_VOLUME_MOUNTS = auto()
+
+    # Same request again.
+    IDEMPOTENCY_MISMATCH = auto()
+    IDEMPOTENCY_IN_PROGRESS = auto()
+
+    # Lists and series.
+    INVALID_NEXT_TOKEN = auto()
+    BAD_METADATA_FILTER = auto()
+    BAD_METADATA_FILTER_V1 = auto()
+    BAD_TEMPLATE_FILTER = auto()  # (reason)
+    TEMPLATE_FILTER_TAG = auto()
+    INVALID_METRICS_RANGE = auto()
+
+    # The machine failed.
+    CREATE_FAILED = auto()
+    PAUSE_FAILED = auto()
+    KILL_FAILED = auto()
+
+
+class ControlError(ServiceError):
+    """A refusal of the control plane; see `fake_e2b.wire.control_errors` for its rendering."""
+
+    def __init__(self, kind: ControlKind, **fields: object) -> None:
+        super().__init__(kind, **fields)
+
+
+class ProxyKind(StrEnum):
+    """What the way into a sandbox refuses; all have the fields `sandbox_id` and `port`."""
+
+    SANDBOX_NOT_FOUND = auto()
+    PORT_CLOSED = auto()
+    RESERVED_PATH = auto()  # (path)
+    TRAFFIC_TOKEN_MISSING = auto()
+    TRAFFIC_TOKEN_INVALID = auto()
+    RESUME_DENIED = auto()
+    TEAM_LIMIT = auto()  # (limit)
+    CONNECTION_LIMIT = auto()  # (limit)
+    STILL_TRANSITIONING = auto()
+
+
+class ProxyError(ServiceError):
+    """A refusal of the sandbox proxy; see `fake_e2b.wire.proxy_errors` for its rendering."""
+
+    def __init__(self, kind: ProxyKind, **fields: object) -> None:
+        super().__init__(kind, **fields)

@@ -1,0 +1,90 @@
+"""Templates, and the references by which requests name them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fake_e2b.domain.errors import FakeE2BError
+from fake_e2b.domain.ids import TeamID, TemplateID
+
+DEFAULT_TAG = "default"
+_NAME = re.compile(r"[a-z0-9-_]+")
+_TAG = re.compile(r"[a-z0-9-_.]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What a sandbox starts from.
+
+    Attributes:
+        team_id: The owner; None for the platform's own templates.
+        namespace: The owner's slug; None for names that everyone sees without one.
+        aliases: Names within the namespace, the first one is shown as a sandbox's alias.
+        builds: Tag to the ID of its ready build.
+        created_at_ns: When it was made.
+    """
+
+    template_id: TemplateID
+    team_id: TeamID | None
+    namespace: str | None
+    aliases: tuple[str, ...]
+    public: bool
+    cpu_count: int
+    memory_mb: int
+    disk_size_mb: int
+    envd_version: str
+    created_at_ns: int
+    builds: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def alias(self) -> str:
+        """The first alias, ``""`` without one."""
+        return self.aliases[0] if self.aliases else ""
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateReference:
+    """`[namespace/]name[:tag]`, taken apart; names are lower case, `:default` is no tag."""
+
+    namespace: str | None
+    name: str
+    tag: str | None
+
+    @property
+    def identifier(self) -> str:
+        """The reference without its tag."""
+        return f"{self.namespace}/{self.name}" if self.namespace else self.name
+
+
+class BadReferenceError(FakeE2BError):
+    """A text is no template reference; `str()` says which part is wrong."""
+
+
+def parse_reference(text: str) -> TemplateReference:
+    """Take a template reference apart.
+
+    Raises:
+        BadReferenceError: Some part has characters that names don't have.
+
+    Fact: control.template.reference
+    """
+    identifier, colon, tag = text.strip().partition(":")
+    clean_tag = _clean(tag, _TAG, "tag") if colon else None
+    namespace, slash, name = identifier.partition("/")
+    if not slash:
+        namespace, name = "", identifier
+    clean_namespace = _clean(namespace, _NAME, "namespace") if slash else None
+    return TemplateReference(
+        clean_namespace,
+        _clean(name, _NAME, "template ID"),
+        None if clean_tag == DEFAULT_TAG else clean_tag,
+    )
+
+
+def _clean(part: str, pattern: re.Pattern[str], called: str) -> str:
+    cleaned = part.strip().lower()
+    if not pattern.fullmatch(cleaned):
+        raise BadReferenceError(f"invalid {called}: {part}")
+    return cleaned

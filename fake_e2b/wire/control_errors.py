@@ -1,0 +1,160 @@
+"""How the control plane's refusals look: kind to status, text and `error_code`.
+
+Fact: control.errors.shape
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fake_e2b.domain.control_errors import ControlError
+from fake_e2b.domain.control_errors import ControlKind as K
+from fake_e2b.domain.errors import GapError
+
+GAP_CODE = "fake_e2b_gap"
+"""The `error_code` of a 501; the service has no such code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One answer; `text` is filled in with the error's fields."""
+
+    status: int
+    text: str
+    error_code: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorAnswer:
+    """A status and the body `{"code", "message", "error_code"?}`."""
+
+    status: int
+    body: dict[str, object]
+
+
+_API_KEY = "Invalid API key, please visit https://e2b.dev/docs/api-key for more information."
+_SECURED = "Please visit https://e2b.dev/docs/sandbox/secured-access for more information."
+
+TABLE: Mapping[K, Row] = {
+    K.AUTH_MISSING: Row(401, "authorization header is missing"),
+    K.AUTH_MALFORMED: Row(401, "authorization header is malformed"),
+    K.API_KEY_FORMAT: Row(401, f"{_API_KEY}\nInvalid API key format"),
+    K.API_KEY_UNKNOWN: Row(401, f"{_API_KEY}\nCannot get the team for the given API key"),
+    K.BEARER_REJECTED: Row(401, "Invalid auth provider token.\nBackend authentication failed"),
+    K.ADMIN_TOKEN_REJECTED: Row(401, "Invalid Access token.\nInvalid Access token."),
+    K.TEAM_BANNED: Row(403, "team is banned"),
+    K.TEAM_BLOCKED: Row(403, "team is blocked{reason}"),
+    K.NO_OPERATION: Row(404, "validation error: no matching operation was found"),
+    K.METHOD_NOT_ALLOWED: Row(404, "validation error: method not allowed"),
+    K.DEPRECATED_PATH: Row(
+        404,
+        "validation error: Endpoints are deprecated, please update your SDK to use the new "
+        "endpoints.",
+    ),
+    K.BODY_TOO_LARGE: Row(413, "request too large"),
+    K.INVALID_SANDBOX_ID: Row(400, "Invalid sandbox ID"),
+    K.SANDBOX_NOT_FOUND: Row(
+        404, "Sandbox \"{sandbox_id}\" doesn't exist or you don't have access to it"
+    ),
+    K.BEING_PAUSED: Row(409, 'Sandbox "{sandbox_id}" is being paused'),
+    K.BEING_SNAPSHOTTED: Row(409, 'Sandbox "{sandbox_id}" is being snapshotted'),
+    K.BEING_KILLED: Row(409, 'Sandbox "{sandbox_id}" is being killed'),
+    K.ALREADY_RUNNING: Row(409, "Sandbox {sandbox_id} is already running"),
+    K.ALREADY_PAUSED: Row(409, "Error pausing sandbox - sandbox '{sandbox_id}' is already paused"),
+    K.SNAPSHOT_IN_PROGRESS: Row(
+        409, "Sandbox snapshot is currently being created for sandbox '{sandbox_id}'"
+    ),
+    K.CANNOT_PAUSE: Row(409, "Sandbox '{sandbox_id}' cannot be paused while in '{state}' state"),
+    K.GUEST_UNHEALTHY: Row(
+        503, "Sandbox '{sandbox_id}' cannot be paused right now because its guest does not answer"
+    ),
+    K.CONCURRENCY_LIMIT: Row(
+        429,
+        "you have reached the maximum number of concurrent E2B sandboxes ({limit}). If you need "
+        "more, please visit 'https://e2b.dev/docs/billing'",
+    ),
+    K.START_IN_FLIGHT: Row(
+        409,
+        "Sandbox is already starting; memory: false cannot be applied to a start already in "
+        "flight — retry once it is running or paused",
+        "sandbox_start_in_flight",
+    ),
+    K.TIMEOUT_TOO_LOW: Row(400, "Timeout must be greater than 0"),
+    K.TIMEOUT_TOO_HIGH: Row(400, "Timeout cannot be greater than {hours} hours"),
+    K.MAX_LENGTH_EXCEEDED: Row(400, "Max instance length exceeded"),
+    K.AUTO_PAUSE_MEMORY_ALONE: Row(
+        400, "autoPauseMemory=false only applies when autoPause is true."
+    ),
+    K.AUTO_PAUSE_MEMORY_WITH_RESUME: Row(
+        400,
+        "autoPauseMemory=false (filesystem-only auto-pause) cannot be combined with autoResume: "
+        "a filesystem-only snapshot cannot be auto-resumed by traffic and must be resumed "
+        "explicitly.",
+    ),
+    K.BAD_TEMPLATE_REFERENCE: Row(400, "Invalid template reference: {reason}"),
+    K.TEMPLATE_NOT_FOUND: Row(404, "template '{name}' not found"),
+    K.TAG_NOT_FOUND: Row(404, "tag '{tag}' does not exist for template '{name}'"),
+    K.TEMPLATE_NEEDS_REBUILD: Row(
+        400, f"You need to re-build template to allow using secured access. {_SECURED}"
+    ),
+    K.TEMPLATE_NOT_SECURABLE: Row(
+        400, f"Template is not compatible with secured access. {_SECURED}"
+    ),
+    K.PUBLIC_ACCESS_NEEDS_SECURE: Row(
+        400,
+        "You cannot create a sandbox without public access unless you enable secure envd access "
+        "via 'secure' flag.",
+    ),
+    K.BAD_IAM_TOKENS: Row(400, "iam.tokens{reason}"),
+    K.BAD_NETWORK: Row(400, "{reason}"),
+    K.BAD_EGRESS_PROXY: Row(400, "Invalid egress proxy config: {reason}"),
+    K.BAD_VOLUME_MOUNTS: Row(400, "invalid mounts:{mounts}"),
+    K.IDEMPOTENCY_MISMATCH: Row(
+        422,
+        "Idempotency key was already used with a different request",
+        "idempotency_request_mismatch",
+    ),
+    K.IDEMPOTENCY_IN_PROGRESS: Row(
+        409,
+        "A request with the same idempotency key is still in progress",
+        "idempotency_in_progress",
+    ),
+    K.INVALID_NEXT_TOKEN: Row(400, "Invalid next token"),
+    K.BAD_METADATA_FILTER: Row(400, "Error parsing metadata"),
+    K.BAD_METADATA_FILTER_V1: Row(
+        400,
+        "Error parsing metadata: error parsing metadata: invalid key value pair in query",
+    ),
+    K.BAD_TEMPLATE_FILTER: Row(400, "Invalid template: {reason}"),
+    K.TEMPLATE_FILTER_TAG: Row(
+        400,
+        "Invalid template: tags are not supported here because sandboxes are not tag-scoped",
+    ),
+    K.INVALID_METRICS_RANGE: Row(400, "Invalid time range for metrics"),
+    K.CREATE_FAILED: Row(
+        500,
+        "Failed to place sandbox: sandbox creation failed on 1 node(s), please retry; if the "
+        "problem persists, contact us",
+        "sandbox_create_failed",
+    ),
+    K.PAUSE_FAILED: Row(500, "Error pausing sandbox"),
+    K.KILL_FAILED: Row(500, "Error killing sandbox: sandbox operation failed"),
+}
+
+NO_RETRY = frozenset({429, 503})
+"""Answers that are final, though clients would retry them unless told not to."""
+
+
+def render(error: ControlError) -> ErrorAnswer:
+    """The answer for a refusal."""
+    row = TABLE[K(error.kind)]
+    body: dict[str, object] = {"code": row.status, "message": row.text.format(**error.fields)}
+    if row.error_code is not None:
+        body["error_code"] = row.error_code
+    return ErrorAnswer(row.status, body)
+
+
+def render_gap(error: GapError) -> ErrorAnswer:
+    """The answer for what the fake does not do yet."""
+    return ErrorAnswer(501, {"code": 501, "message": str(error), "error_code": GAP_CODE})
