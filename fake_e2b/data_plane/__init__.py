@@ -1,0 +1,1 @@
+"""Routes of one sandbox: the daemon, the code interpreter, opened ports."""

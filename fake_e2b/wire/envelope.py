@@ -49,6 +49,11 @@ class FrameReader:
         self._buffer += data
         self._ended = end
 
+    @property
+    def unread(self) -> int:
+        """How many bytes were fed and not given out."""
+        return len(self._buffer)
+
     def next_frame(self) -> Frame | None:
         """The next whole frame; None when more must be fed, or when all was read.
 
