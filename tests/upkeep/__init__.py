@@ -1,0 +1,1 @@
+"""What keeps the project true to itself: facts, docs, exports, the wheel, the resolver."""

@@ -1,0 +1,1 @@
+"""The tour under several generations of the published Python SDK."""
