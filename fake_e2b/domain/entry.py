@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import Enum
 
 
@@ -23,6 +24,43 @@ class FileStat:
     mtime_ns: int
     owner: str
     group: str
+
+
+class EntryKind(Enum):
+    """What an entry is, for those kinds that envd names; values are its enum names."""
+
+    FILE = "FILE_TYPE_FILE"
+    FOLDER = "FILE_TYPE_DIRECTORY"
+
+
+@dataclass(frozen=True, slots=True)
+class EntryInfo:
+    """A file or folder as envd's Filesystem service shows it.
+
+    Attributes:
+        name: The last component of `path`.
+        kind: A symlink has its target's; None for what is neither file nor folder, and for a
+            link that leads nowhere.
+        path: As it was asked for, absolute.
+        size: Bytes; of a symlink, the length of its text.
+        mode: The lowest nine bits; of a symlink, its target's.
+        permissions: In Go's form, e.g. ``"drwxr-xr-x"``; of a symlink, its own.
+        mtime_ns: Nanoseconds since the epoch.
+        symlink_target: Where a symlink leads in the end, its own path if nowhere; else None.
+        metadata: What uploads stored with the file.
+    """
+
+    name: str
+    kind: EntryKind | None
+    path: str
+    size: int
+    mode: int
+    permissions: str
+    owner: str
+    group: str
+    mtime_ns: int
+    symlink_target: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 class Change(Enum):

@@ -36,6 +36,77 @@ class EnvdKind(StrEnum):
     SIGNAL_TO_DEAD = "signal_to_dead"
     RESIZE_WITHOUT_PTY = "resize_without_pty"
     RESIZE_FAILED = "resize_failed"  # reason
+    # Filesystem: looking.
+    FILE_MISSING = "file_missing"  # path, reason
+    STAT_FAILED = "stat_failed"  # call, path, reason
+    LIST_MISSING = "list_missing"  # path, reason
+    LIST_NOT_FOLDER = "list_not_folder"  # path
+    LIST_LOOP = "list_loop"  # path
+    LIST_RESOLVE_FAILED = "list_resolve_failed"  # reason
+    LIST_READ_FAILED = "list_read_failed"  # path, folder, reason
+    # Filesystem: changing.
+    FOLDER_EXISTS = "folder_exists"  # path
+    PATH_NOT_FOLDER = "path_not_folder"  # path
+    PARENT_IS_FILE = "parent_is_file"  # path
+    MKDIR_FAILED = "mkdir_failed"  # path, reason
+    FOLDER_CHOWN_FAILED = "folder_chown_failed"  # path, reason
+    FOLDER_STAT_FAILED = "folder_stat_failed"  # path, reason
+    SOURCE_MISSING = "source_missing"  # source, destination, reason
+    RENAME_FAILED = "rename_failed"  # source, destination, reason
+    REMOVE_FAILED = "remove_failed"  # call, path, reason
+    # Filesystem: watching.
+    WATCH_MISSING = "watch_missing"  # path, reason
+    WATCH_NOT_FOLDER = "watch_not_folder"  # path
+    WATCH_STAT_FAILED = "watch_stat_failed"  # path, reason
+    WATCH_NETWORK_MOUNT = "watch_network_mount"  # path
+    WATCH_CREATE_FAILED = "watch_create_failed"  # reason
+    WATCH_ADD_FAILED = "watch_add_failed"  # path, reason
+    WATCHER_UNKNOWN = "watcher_unknown"  # watcher_id
+    # Files over HTTP: who may.
+    TOKEN_MISMATCH = "token_mismatch"
+    SIGNATURE_MISSING = "signature_missing"
+    SIGNATURE_INVALID = "signature_invalid"
+    SIGNATURE_EXPIRED = "signature_expired"
+    # Files over HTTP: downloads.
+    DOWNLOAD_FOREIGN_HOME = "download_foreign_home"  # path, user
+    DOWNLOAD_MISSING = "download_missing"  # path
+    DOWNLOAD_STAT_FAILED = "download_stat_failed"  # path, reason
+    DOWNLOAD_IS_FOLDER = "download_is_folder"  # path
+    DOWNLOAD_OPEN_FAILED = "download_open_failed"  # path, reason
+    ENCODING_UNACCEPTABLE = "encoding_unacceptable"
+    IDENTITY_UNACCEPTABLE = "identity_unacceptable"
+    # Files over HTTP: uploads.
+    UPLOAD_FOREIGN_HOME = "upload_foreign_home"  # user
+    UPLOAD_WITHOUT_PATH = "upload_without_path"
+    UPLOAD_IS_FOLDER = "upload_is_folder"  # path
+    UPLOAD_OPEN_FAILED = "upload_open_failed"  # path, reason
+    UPLOAD_CHOWN_FAILED = "upload_chown_failed"  # path, reason
+    UPLOAD_WRITE_FAILED = "upload_write_failed"  # reason
+    UPLOAD_TWICE = "upload_twice"  # path, also
+    UPLOAD_CONTENT_TYPE = "upload_content_type"  # content_type
+    UPLOAD_PART_UNNAMED = "upload_part_unnamed"
+    UPLOAD_WITHOUT_BOUNDARY = "upload_without_boundary"
+    UPLOAD_FORM_BROKEN = "upload_form_broken"  # reason
+    UPLOAD_ENCODING_UNKNOWN = "upload_encoding_unknown"  # encoding
+    UPLOAD_NOT_GZIP = "upload_not_gzip"  # reason
+    DISK_FULL = "disk_full"  # attempted ("" when the length is unknown)
+    INODES_FULL = "inodes_full"  # path
+    METADATA_BYTE = "metadata_byte"  # what, byte, offset
+    METADATA_KEY_LONG = "metadata_key_long"  # key
+    METADATA_TOO_LARGE = "metadata_too_large"  # size
+    METADATA_FULL = "metadata_full"  # path, name
+    METADATA_FAILED = "metadata_failed"  # path, reason
+    # Files over HTTP: composing.
+    COMPOSE_BODY = "compose_body"  # reason
+    COMPOSE_WITHOUT_SOURCES = "compose_without_sources"
+    COMPOSE_WITHOUT_DESTINATION = "compose_without_destination"
+    COMPOSE_DESTINATION_FOREIGN = "compose_destination_foreign"  # user
+    COMPOSE_SOURCE_FOREIGN = "compose_source_foreign"  # source, user
+    COMPOSE_ONTO_SOURCE = "compose_onto_source"  # source
+    COMPOSE_SOURCE_MISSING = "compose_source_missing"  # source
+    COMPOSE_SOURCE_NOT_FILE = "compose_source_not_file"  # source
+    COMPOSE_FAILED = "compose_failed"  # step, reason
+    COMPOSE_DISK_FULL = "compose_disk_full"
 
 
 class EnvdError(ServiceError):
