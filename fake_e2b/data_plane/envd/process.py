@@ -87,6 +87,7 @@ class ProcessService:
                 yield start_event(started.pid)
                 async for item in output:
                     if type(item) is ProcessExit:
+                        _check_alive(call)
                         table.note_end(started)
                     yield process_event(item)
         finally:
@@ -107,6 +108,8 @@ class ProcessService:
         with found.process.subscribe() as output:
             yield start_event(found.pid)
             async for item in output:
+                if type(item) is ProcessExit:
+                    _check_alive(call)
                 yield process_event(item)
 
     async def update(self, request: Message, call: Call) -> Message:
@@ -177,6 +180,16 @@ async def _wait_for_end(
     table.note_end(started)
     if killer is not None:
         killer.cancel()
+
+
+def _check_alive(call: Call) -> None:
+    """Break the stream of a process that did not end itself but went with its sandbox.
+
+    Raises:
+        CancelledError: The sandbox is gone. To the client it must not look like an exit.
+    """
+    if not envd_of(call.scope).guest.alive:
+        raise asyncio.CancelledError
 
 
 def _kill_at(started: Started, deadline: float | None) -> asyncio.TimerHandle | None:
