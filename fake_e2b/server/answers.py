@@ -34,6 +34,14 @@ def refused(error: ProxyError | RoutingError, headers: dict[str, str]) -> Respon
     return response
 
 
+def no_signer() -> Response:
+    """Whichever sandbox was meant, this is what its envd says to a signature not its own."""
+    response = Response(b'{"code":401,"message":"invalid signature"}\n', 401)
+    response.headers["content-type"] = "application/json; charset=utf-8"
+    response.headers["x-content-type-options"] = "nosniff"
+    return response
+
+
 def bad_request() -> Response:
     """What the service's HTTP library says to a target it cannot read."""
     return PlainTextResponse("400 Bad Request", 400, headers={"connection": "close"})

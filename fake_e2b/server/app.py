@@ -2,76 +2,174 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
+import asyncio
+import contextlib
+import traceback
+from collections.abc import Awaitable, Iterable
 from typing import Any
 
+from fake_e2b.admin.app import admin_app
+from fake_e2b.admin.parts import AdminParts
+from fake_e2b.backend.control import ControlBackend
 from fake_e2b.backend.journal import Journal
+from fake_e2b.backend.sandboxes import Expired
+from fake_e2b.backend.settings import ControlSettings
+from fake_e2b.data_plane.proxy import proxy_app
 from fake_e2b.domain.clock import Clock, ManualClock
-from fake_e2b.domain.control_errors import ProxyError, ProxyKind
-from fake_e2b.domain.errors import GapError
+from fake_e2b.domain.errors import GapError, UsageError
 from fake_e2b.domain.ids import IdSource
+from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.runtime.clock import SystemClock
+from fake_e2b.runtime.select import choose_runtime
+from fake_e2b.server.connection import LOGGER
 from fake_e2b.server.gateway import Gateway, Planes
-from fake_e2b.server.settings import Settings
+from fake_e2b.server.index import StoreIndex
+from fake_e2b.server.machines import Machines
+from fake_e2b.server.reaper import Reaper
+from fake_e2b.server.settings import Address, Settings, client_environment
 from fake_e2b.server.streams import App, OpenRequests, Receive, Scope, Send
+from fake_e2b.wire.signature import sign
+
+FIRST_TEAM = "fake"
+"""The slug of the team that the first API key stands for."""
 
 
 class Fake:
-    """One fake E2B: state, planes and life; `app` answers its requests while it is entered."""
+    """One fake E2B: state, planes and life.
 
-    def __init__(self, settings: Settings) -> None:
+    An async context manager, entered on the event loop that serves `app`.
+
+    Raises:
+        UsageError: A setting cannot be fulfilled on this machine.
+    """
+
+    def __init__(self, settings: Settings, address: Address) -> None:
         real_clock = SystemClock()
         self.settings = settings
         self.clock: Clock = (
             ManualClock(real_clock.now_ns()) if settings.clock == "manual" else real_clock
         )
         self.ids = IdSource(settings.seed)
-        self.api_key = f"e2b_{self.ids.hex_token(40)}"
-        self.access_token = f"sk_e2b_{self.ids.hex_token(40)}"
         self.journal = Journal(self.clock, real_clock)
-        self.open_requests = OpenRequests()
+        self.runtime = choose_runtime(settings.runtime)
+        self._machines = Machines(self.clock, self.ids)
+        self.backend = ControlBackend(
+            clock=self.clock,
+            ids=self.ids,
+            runtime=self.runtime,
+            machines=self._machines.boot,
+            make_event=asyncio.Event,
+            sign=sign,
+            settings=ControlSettings(
+                max_length_hours=settings.max_length_hours,
+                concurrent_sandboxes=settings.max_sandboxes,
+            ),
+            together=_together,
+        )
+        self.api_key = self._make_teams()
+        self.access_token = f"sk_e2b_{self.ids.hex_token(40)}"
+        self.env = client_environment(address, api_key=self.api_key, access_token=self.access_token)
+        open_requests = OpenRequests()
+        self.backend.sandboxes.on_departure(open_requests.cut)
         self.app: App = Gateway(
             Planes(
                 control=missing("the control plane"),
-                admin=missing("the admin pages"),
+                admin=admin_app(self._admin_parts()),
                 envd=missing("envd"),
                 interpreter=missing("the code interpreter"),
-                proxy=missing("opened ports"),
+                proxy=proxy_app,
             ),
-            entrance=_Nobody(),
-            index=_Nobody(),
-            open_requests=self.open_requests,
+            entrance=self.backend.sandboxes,
+            index=StoreIndex(self.backend.sandboxes),
+            open_requests=open_requests,
             journal=self.journal,
             clock=self.clock,
             any_host=settings.any_host,
         )
-        self._life = AsyncExitStack()
+        self._reaper: Reaper | None = None
+        self._life = contextlib.AsyncExitStack()
+
+    def _make_teams(self) -> str:
+        teams = self.backend.teams
+        first = teams.add_team(FIRST_TEAM)
+        api_key = teams.add_key(first)
+        for key in self.settings.api_keys:
+            teams.add_key(first, key)
+        for slug, keys in self.settings.teams.items():
+            team = teams.add_team(slug)
+            for key in keys:
+                teams.add_key(team, key)
+        return api_key
+
+    def _admin_parts(self) -> AdminParts:
+        return AdminParts(
+            clock=self.clock,
+            journal=self.journal,
+            runtime=self.runtime,
+            seed=self.ids.seed,
+            sandboxes=self.sandboxes,
+            env=lambda: self.env,
+            next_deadline_ns=self.backend.sandboxes.next_deadline_ns,
+            advance=self.advance if isinstance(self.clock, ManualClock) else None,
+            reset=self.reset,
+            openapi=_no_document,
+        )
 
     async def __aenter__(self) -> Fake:
-        await self._life.__aenter__()
+        async with contextlib.AsyncExitStack() as life:
+            life.push_async_callback(self.runtime.close)
+            await self.runtime.start()
+            life.push_async_callback(self._machines.close)
+            life.push_async_callback(self.backend.sandboxes.reset)
+            self._reaper = Reaper(self.backend.sandboxes, self.clock, self._note_failure)
+            reaping = asyncio.create_task(self._reaper.run(), name="fake-e2b reaper")
+            life.push_async_callback(_end, reaping)
+            self._life = life.pop_all()
         return self
 
-    async def __aexit__(self, *exc: Any) -> None:
-        await self._life.__aexit__(*exc)
+    async def __aexit__(self, *exc: object) -> None:
+        await self._life.aclose()
+
+    def sandboxes(self) -> list[Sandbox]:
+        """Those that exist, running and paused, oldest first."""
+        return [record.sandbox for record in self.backend.sandboxes.records()]
 
     async def reset(self) -> None:
-        """As after the start."""
+        """Kill every sandbox and forget everything but teams and keys."""
+        await self.backend.reset()
         self.journal.clear()
 
-    async def advance(self, by_ns: int) -> list[Any]:
-        """Move the manual clock; returns what happened, in order."""
-        return []
+    async def advance(self, by_ns: int) -> list[Expired]:
+        """Move the manual clock; returns what happened on the way, in order.
+
+        Raises:
+            UsageError: The clock runs by itself.
+        """
+        if not isinstance(self.clock, ManualClock) or self._reaper is None:
+            raise UsageError("this fake's clock runs by itself; make it with clock='manual'")
+        return await self._reaper.advance(self.clock, by_ns)
+
+    def _note_failure(self, error: BaseException) -> None:
+        LOGGER.error("what was due failed", exc_info=error)
+        record = self.journal.note("due", detail=f"{type(error).__name__}: {error}")
+        record.traceback = "".join(traceback.format_exception(error))
 
 
-class _Nobody:
-    async def enter(self, sandbox_id: str, *, port: int, **tokens: Any) -> Any:
-        raise ProxyError(ProxyKind.SANDBOX_NOT_FOUND, sandbox_id=sandbox_id, port=port)
+async def _together(steps: Iterable[Awaitable[None]]) -> None:
+    """All steps at once; the first failure is raised when the last step has ended."""
+    for outcome in await asyncio.gather(*steps, return_exceptions=True):
+        if isinstance(outcome, BaseException):
+            raise outcome
 
-    def by_token(self, token: str) -> str | None:
-        return None
 
-    def by_signature(self, signed: Any) -> str | None:
-        return None
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+def _no_document() -> dict[str, Any]:
+    raise GapError("the OpenAPI document")
 
 
 def missing(name: str) -> App:

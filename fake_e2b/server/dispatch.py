@@ -9,7 +9,7 @@ The fake's own leniencies, each marked ``fake.`` in the facts:
 - some SDKs send the routing headers of a sandbox's envd with control-plane calls: on a plain host
   a control-plane path goes to the control plane (`fake.dispatch.path-first`);
 - signed file URLs made with one `E2B_SANDBOX_URL` name no sandbox: the signature finds it
-  (`fake.dispatch.by-signature`);
+  (`fake.dispatch.by-signature`), and one that fits none gets envd's own refusal;
 - handles of older SDKs carry only `X-Access-Token`: the token finds it
   (`fake.dispatch.by-token`);
 - the constant client ID behind a sandbox ID is cut off (`fake.proxy.client-id-tolerated`).
@@ -18,10 +18,11 @@ The fake's own leniencies, each marked ``fake.`` in the facts:
 from __future__ import annotations
 
 import posixpath
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Literal, Protocol
 from urllib.parse import parse_qs
 
 from fake_e2b.domain.operations import OPERATIONS, Plane
@@ -38,6 +39,8 @@ from fake_e2b.wire.host import (
     uses_headers,
 )
 
+Operation = Literal["read", "write"]
+
 _CONTROL_ROOTS = frozenset(
     operation.path.split("/")[1] for operation in OPERATIONS if operation.plane is Plane.CONTROL
 ) - {"health"} | {"envs", "instances", "v1"}
@@ -49,6 +52,7 @@ _CONTROL_ROOTS = frozenset(
 _ENVD_PATHS = frozenset({"/envs", "/files", "/files/compose", "/health", "/init", "/metrics"})
 _ENVD_SERVICES = ("/process.Process/", "/filesystem.Filesystem/")
 _INTERPRETER_ROOTS = frozenset({"contexts", "execute"})
+_EXPIRATION = re.compile(r"-?[0-9]{1,19}")
 _RESERVED = frozenset(
     {"/init", "/freeze", "/unfreeze", "/fsfreeze", "/fsthaw", "/collapse", "/upgrade"}
 )
@@ -59,6 +63,7 @@ class Own(Enum):
 
     CONTROL = "control plane"
     ADMIN = "the fake's own pages"
+    NO_SIGNER = "a signed file URL that no sandbox signed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +71,10 @@ class SignedFile:
     """What a signed file URL says about itself; the sandbox is to be found by the signature."""
 
     path: str
-    operation: str
+    operation: Operation
     username: str
     signature: str
-    expiration: str
+    expiration: int | None
 
 
 class Index(Protocol):
@@ -114,15 +119,18 @@ def _is_control_path(path: str) -> bool:
 def _signed_file(asked: Asked) -> SignedFile | None:
     if asked.path != "/files" or "signature" not in asked.query:
         return None
-    query = {name: values[0] for name, values in parse_qs(asked.query).items()}
+    # The same reading of the bytes as in the signature itself.
+    values = parse_qs(asked.query, keep_blank_values=True, errors="surrogateescape")
+    query = {name: value[0] for name, value in values.items()}
     if "signature" not in query:
         return None
+    expiration = query.get("signature_expiration", "")
     return SignedFile(
         path=query.get("path", ""),
         operation="write" if asked.method == "POST" else "read",
         username=query.get("username", ""),
         signature=query["signature"],
-        expiration=query.get("signature_expiration", ""),
+        expiration=int(expiration) if _EXPIRATION.fullmatch(expiration) else None,
     )
 
 
@@ -190,19 +198,19 @@ def _on_plain_host(asked: Asked, index: Index) -> Own | Destination:
         return Own.CONTROL
 
 
-def _by_headers(asked: Asked, index: Index) -> Destination:
+def _by_headers(asked: Asked, index: Index) -> Own | Destination:
     sandbox_id = asked.headers.get("e2b-sandbox-id", "")
     port = asked.headers.get("e2b-sandbox-port", "")
     if sandbox_id or port:
         return from_headers(sandbox_id, port)
-    signed = _signed_file(asked)
-    found = index.by_signature(signed) if signed is not None else None
-    if found is not None:
-        return Destination(found, ENVD_PORT)
     token = asked.headers.get("x-access-token", "")
     in_interpreter = _root_of(asked.path) in _INTERPRETER_ROOTS
     if token and (in_interpreter or is_envd_path(asked.path)):
         found = index.by_token(token)
         if found is not None:
             return Destination(found, INTERPRETER_PORT if in_interpreter else ENVD_PORT)
+    signed = _signed_file(asked)
+    if signed is not None:
+        found = index.by_signature(signed)
+        return Own.NO_SIGNER if found is None else Destination(found, ENVD_PORT)
     raise RoutingError(RoutingKind.INVALID_HOST)

@@ -143,6 +143,8 @@ class Gateway:
             elif where is Own.CONTROL:
                 identify(scope)
                 await self._planes.control(scope, receive, send)
+            elif where is Own.NO_SIGNER:
+                await answers.no_signer()(scope, receive, send)
             else:
                 await self._planes.admin(scope, receive, send)
             return

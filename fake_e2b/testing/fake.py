@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import os
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Any
 
 from fake_e2b.backend.journal import Journal
+from fake_e2b.backend.sandboxes import Expired
 from fake_e2b.domain.clock import SECOND_NS
 from fake_e2b.domain.errors import UsageError
+from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.server.app import Fake
 from fake_e2b.server.host import ServerThread, listen
 from fake_e2b.server.resolver import LocalhostNames
-from fake_e2b.server.settings import ClockName, RuntimeName, Settings
+from fake_e2b.server.settings import Address, ClockName, RuntimeName, Settings
 from fake_e2b.testing.environment import Environment, bypass_proxies
 
 
@@ -27,13 +29,13 @@ class FakeClock:
         """Nanoseconds since the epoch, by the fake's clock."""
         return self._owner._fake().clock.now_ns()
 
-    def advance(self, *, seconds: float) -> list[Any]:
+    def advance(self, *, seconds: float) -> list[Expired]:
         """Move a manual clock; returns once everything that fell due has happened.
 
         Every sandbox whose end lies on the way is killed or paused at its own instant.
 
         Returns:
-            What happened, in order.
+            The sandboxes whose time was up, in order, and what became of each.
 
         Raises:
             UsageError: The clock is the real one, or `seconds` is negative.
@@ -96,7 +98,7 @@ class FakeE2B:
             clock=clock,
             seed=seed,
             api_keys=tuple(api_keys),
-            teams=tuple((slug, tuple(keys)) for slug, keys in (teams or {}).items()),
+            teams={slug: tuple(keys) for slug, keys in (teams or {}).items()},
             max_sandboxes=max_sandboxes,
             max_length_hours=max_length_hours,
             any_host=allow_remote,
@@ -105,7 +107,7 @@ class FakeE2B:
         self._port = port
         self._allow_remote = allow_remote
         self._set_environment = set_environment
-        self._running: tuple[Fake, ServerThread] | None = None
+        self._running: tuple[Fake, ServerThread, Address] | None = None
         self._environment: Environment | None = None
         self._names: LocalhostNames | None = None
         self.clock = FakeClock(self)
@@ -120,11 +122,19 @@ class FakeE2B:
         """
         if self._running is not None:
             raise UsageError("this fake is running already")
-        fake = Fake(self._settings)
         sockets = listen(self._host, self._port, allow_remote=self._allow_remote)
+        bound: str = sockets[0].getsockname()[0]
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bound, bound)
+        address = Address(host, sockets[0].getsockname()[1])
+        try:
+            fake = Fake(self._settings, address)
+        except BaseException:
+            for listening in sockets:
+                listening.close()
+            raise
         thread = ServerThread(fake.app, fake, sockets)
         thread.start()
-        self._running = fake, thread
+        self._running = fake, thread, address
         if self._set_environment:
             self._environment = Environment(self.env())
             self._environment.set()
@@ -171,17 +181,17 @@ class FakeE2B:
     @property
     def port(self) -> int:
         """The port it listens on."""
-        return self._thread().port
+        return self._parts()[2].port
 
     @property
     def url(self) -> str:
         """``http://<address>:<port>``, for the API and for sandbox traffic alike."""
-        address = {"localhost": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(
-            self._host, self._host
-        )
-        return (
-            f"http://[{address}]:{self.port}" if ":" in address else f"http://{address}:{self.port}"
-        )
+        return self._parts()[2].url
+
+    @property
+    def domain(self) -> str:
+        """What stands behind ``<port>-<sandboxID>.`` in the host names of sandboxes."""
+        return self._parts()[2].domain
 
     @property
     def api_key(self) -> str:
@@ -193,28 +203,14 @@ class FakeE2B:
         """A valid personal access token: `sk_e2b_` and 40 hexadecimal digits."""
         return self._fake().access_token
 
-    @property
-    def domain(self) -> str:
-        """What stands behind ``<port>-<sandboxID>.`` in the host names of sandboxes."""
-        return f"e2b.localhost:{self.port}"
-
     def env(self) -> dict[str, str]:
         """The variables by which E2B's clients find this fake, and only this fake.
 
-        `E2B_DOMAIN` points back here as well, so a client that ignores the URLs fails instead of
+        `E2B_DOMAIN` leads back here as well, so a client that ignores the URLs fails instead of
         reaching the real service. Where this process uses an HTTP proxy, loopback is added to
         `NO_PROXY`.
         """
-        return {
-            "E2B_API_KEY": self.api_key,
-            "E2B_ACCESS_TOKEN": self.access_token,
-            "E2B_API_URL": self.url,
-            "E2B_SANDBOX_URL": self.url,
-            "E2B_VOLUME_API_URL": self.url,
-            "E2B_DOMAIN": self.domain,
-            "E2B_DEBUG": "false",
-            **bypass_proxies(os.environ),
-        }
+        return {**self._fake().env, **bypass_proxies(os.environ)}
 
     # -- what tests ask of it --------------------------------------------------------------------
 
@@ -222,6 +218,15 @@ class FakeE2B:
     def journal(self) -> Journal:
         """The record of everything that was asked."""
         return self._fake().journal
+
+    def sandboxes(self) -> list[Sandbox]:
+        """Every sandbox that exists, running and paused, oldest first; copies."""
+        fake = self._fake()
+
+        async def copies() -> list[Sandbox]:
+            return [copy.copy(sandbox) for sandbox in fake.sandboxes()]
+
+        return self._thread().call(copies)
 
     def reset(self) -> None:
         """Kill every sandbox and forget everything, as after `start`; keys stay valid."""
@@ -234,7 +239,7 @@ class FakeE2B:
     def _thread(self) -> ServerThread:
         return self._parts()[1]
 
-    def _parts(self) -> tuple[Fake, ServerThread]:
+    def _parts(self) -> tuple[Fake, ServerThread, Address]:
         if self._running is None:
             raise UsageError("this fake is not running; use it between start() and stop()")
         return self._running
