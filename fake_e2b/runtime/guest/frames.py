@@ -21,6 +21,10 @@ Message = dict[str, Any]
 
 _HEADER = struct.Struct("!IB")
 _MAX_FDS = 16
+_FD_SIZE = array.array("i").itemsize
+_RIGHTS_SIZE = socket.CMSG_LEN(_MAX_FDS * _FD_SIZE)
+# Python's own `recv_fds` does not pass its flags on. macOS has no such flag.
+_CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 READ_SIZE = 65536
 
 
@@ -59,16 +63,17 @@ class FrameReader:
         Raises:
             BlockingIOError: Nothing has arrived on a non-blocking socket.
         """
-        flags = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
         try:
-            data, fds, _, _ = socket.recv_fds(sock, READ_SIZE, _MAX_FDS, flags)
+            data, rights, _, _ = sock.recvmsg(READ_SIZE, _RIGHTS_SIZE, _CLOSE_ON_EXEC)
         except ConnectionError:
             return False
-        if not flags:
-            for fd in fds:
-                os.set_inheritable(fd, False)
+        for _level, _type, packed in rights:
+            fds = array.array("i", packed[: len(packed) - len(packed) % _FD_SIZE])
+            if not _CLOSE_ON_EXEC:
+                for fd in fds:
+                    os.set_inheritable(fd, False)
+            self._fds.extend(fds)
         self._buffer += data
-        self._fds.extend(fds)
         return bool(data)
 
     def frames(self) -> Iterator[tuple[Message, list[int]]]:
