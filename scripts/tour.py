@@ -76,7 +76,7 @@ def files(sandbox: Sandbox) -> None:
     chapter("Files are real files")
     with step("files.write, then cat") as show:
         sandbox.files.write("notes/today.txt", "buy milk")
-        show(repr(sandbox.commands.run("cat /home/user/notes/today.txt").stdout))
+        show(repr(sandbox.commands.run("cat notes/today.txt").stdout))
     with step("files.list") as show:
         show([(entry.name, entry.permissions) for entry in sandbox.files.list("notes")])
     with step("a watcher sees what a command does") as show:

@@ -57,7 +57,7 @@ def an_unknown_sandbox_is_not_found(
 ) -> None:
     """404 with the error body, whatever is asked of it.
 
-    Fact: control.error.shape
+    Fact: control.errors.shape
     """
     method, suffix = operation
     body = b'{"timeout": 60}' if suffix in ("/connect", "/timeout", "/resume") else None
@@ -84,7 +84,7 @@ def without_a_key_nothing_is_told(
 def a_malformed_body_is_refused(target: Target, *, path: str, body: bytes) -> None:
     """400 with the error body, and nothing is created.
 
-    Fact: control.error.shape
+    Fact: control.errors.shape
     """
     response = _send(target, "POST", path, key=target.api_key, body=body)
     assert response.status_code == 400, response.text

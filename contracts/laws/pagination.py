@@ -28,7 +28,7 @@ def a_walk_shows_each_once(
     Every sandbox that lives through the walk is shown exactly once (one created on the way may
     be missing), none twice, no page is longer than `limit`, and the order by start is kept.
 
-    Fact: control.list.cursor
+    Fact: control.pages.cursor
     Fact: control.list.order
     """
     options = target.connection()
@@ -85,7 +85,7 @@ def a_walk_shows_each_once(
 def a_made_up_token_is_refused(target: Target, *, token: str) -> None:
     """A token that no page gave is a 400, never a page.
 
-    Fact: control.list.invalid-cursor
+    Fact: control.pages.invalid-cursor
     """
     paginator = Sandbox.list(next_token=token, **target.connection())
     refusal = str(refusal_of(SandboxException, paginator.next_items))
@@ -96,7 +96,7 @@ def a_made_up_token_is_refused(target: Target, *, token: str) -> None:
 def a_limit_out_of_range_is_refused(target: Target, *, limit: int) -> None:
     """1 to 100 is a page size; all else is a 400 and is not clamped.
 
-    Fact: control.list.limit
+    Fact: control.pages.limit
     """
     paginator = Sandbox.list(limit=limit, **target.connection())
     if 1 <= limit <= 100:

@@ -22,7 +22,8 @@ from ..refusal import refusal_of
 from ..strategies import FILE_NAMES, FILE_TEXTS
 from ..target import Target
 
-ROOT = "/home/user/contract"
+FOLDER = "contract"
+ROOT = f"/home/user/{FOLDER}"
 PATHS = st.lists(FILE_NAMES, min_size=1, max_size=3).map(lambda names: "/" + "/".join(names))
 
 KINDS: dict[str, type[Exception]] = {
@@ -40,9 +41,9 @@ KINDS: dict[str, type[Exception]] = {
 class Filesystem(RuleBasedStateMachine):
     """Set `target` in a subclass, or take `make_machine`.
 
-    Fact: envd.files.write.parents
+    Fact: envd.filesystem.parents
     Fact: envd.filesystem.move
-    Fact: envd.filesystem.list.order
+    Fact: envd.filesystem.listdir
     """
 
     target: Target
@@ -127,7 +128,7 @@ class Filesystem(RuleBasedStateMachine):
 
     @rule(path=PATHS)
     def commands_see_the_same_file(self, path: str) -> None:
-        name = shlex.quote(ROOT + path)
+        name = shlex.quote(FOLDER + path)  # from the home folder, where commands start
         script = f"if [ -d {name} ]; then echo d; elif [ -e {name} ]; then wc -c < {name}; fi"
         shown = self.sandbox.commands.run(script).stdout.strip()
         text = self.model.entries.get(path)

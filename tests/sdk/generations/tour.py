@@ -46,7 +46,7 @@ def background(sandbox):
 def files(sandbox):
     sandbox.files.write("work/a.txt", "ü\n")
     assert sandbox.files.read("work/a.txt") == "ü\n"
-    assert sandbox.commands.run("cat /home/user/work/a.txt").stdout == "ü\n"
+    assert sandbox.commands.run("cat work/a.txt").stdout == "ü\n"
     assert [entry.name for entry in sandbox.files.list("work")] == ["a.txt"]
     sandbox.files.rename("work/a.txt", "work/b.txt")
     assert not sandbox.files.exists("work/a.txt")

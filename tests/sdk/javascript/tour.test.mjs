@@ -50,7 +50,7 @@ test('files: write, read, list, watch, rename, remove', async (t) => {
   assert.equal(await sandbox.files.read('work/a.txt'), 'ü')
   await sandbox.files.rename('work/a.txt', 'work/b.txt')
   assert.deepEqual((await sandbox.files.list('work')).map((entry) => entry.name), ['b.txt'])
-  assert.equal((await sandbox.commands.run('cat /home/user/work/b.txt')).stdout, 'ü')
+  assert.equal((await sandbox.commands.run('cat work/b.txt')).stdout, 'ü')
   await sandbox.files.remove('work')
   assert.equal(await sandbox.files.exists('work'), false)
 })
