@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,13 +14,18 @@ from fake_e2b.testing import FakeE2B
 
 FOLDER = Path(__file__).parent / "javascript"
 NODE = shutil.which("node")
+OLDEST_NODE = 20
 FILES = sorted(path.name for path in FOLDER.glob("*.test.mjs"))
 
 
+@cache
 def why_not() -> str:
     """Why the tests cannot run here; empty when they can."""
     if NODE is None:
         return "node is not installed"
+    version = subprocess.run([NODE, "--version"], capture_output=True, text=True).stdout.strip()
+    if int(version.removeprefix("v").partition(".")[0]) < OLDEST_NODE:
+        return f"node is {version}; the JavaScript SDK needs {OLDEST_NODE} or newer"
     if not (FOLDER / "node_modules" / "e2b").is_dir():
         return "the JavaScript SDK is not installed (scripts/test installs it where npm is)"
     return ""

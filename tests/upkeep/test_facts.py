@@ -28,7 +28,7 @@ def facts() -> list[tuple[str, dict[str, Any]]]:
 
 
 @cache
-def tests_in(path: str) -> frozenset[str]:
+def names_in(path: str) -> frozenset[str]:
     """Names of a file's tests: `test_x`, `TestX::test_y`; of a JavaScript one, its titles."""
     file = ROOT / path
     if not file.is_file():
@@ -92,7 +92,7 @@ def test_every_named_test_exists() -> None:
         f"{fact['id']}: {test}"
         for _, fact in facts()
         for test in fact.get("tests", ())
-        if test.partition("[")[0].partition("::")[2] not in tests_in(test.partition("::")[0])
+        if test.partition("[")[0].partition("::")[2] not in names_in(test.partition("::")[0])
     ]
     assert missing == []
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 import tomllib
 from functools import cache
 from pathlib import Path
@@ -19,7 +20,9 @@ RELEASES = ["1.0.0", "1.5.6", "1.11.1", "2.0.0", "2.8.1", "2.20.0", "2.45.0", "2
 
 
 def resolve(*requirements: str) -> subprocess.CompletedProcess[str]:
-    uv = shutil.which("uv", path=os.pathsep.join([str(ROOT / ".venv/bin"), os.environ["PATH"]]))
+    uv = shutil.which(
+        "uv", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+    )
     assert uv is not None, "uv is in the dev group"
     return subprocess.run(
         [uv, "pip", "compile", "--quiet", "--python-version", "3.11", "-"],
