@@ -263,7 +263,7 @@ class _Reader:
             declared.kind = "timestamp"
         else:
             self._resolve_name(message.full_name, declared, type_name)
-        declared.presence = (
+        declared.presence = declared.label not in ("repeated", "map") and (
             declared.label == "optional"
             or declared.oneof is not None
             or declared.kind in ("message", "timestamp")
