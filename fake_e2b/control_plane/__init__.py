@@ -1,0 +1,1 @@
+"""REST routes of the control plane: a route parses, calls one operation, renders."""

@@ -1,0 +1,191 @@
+"""The control plane as one ASGI app.
+
+A request passes in the service's order: CORS, routing, credentials, query, body, blocked teams,
+operation. So a request that is both unauthenticated and malformed answers 401.
+
+Fact: control.order
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fake_e2b.backend.control import ControlBackend
+from fake_e2b.control_plane import cors, lifecycle, observations, sandboxes
+from fake_e2b.control_plane.auth import (
+    USER_OPERATIONS,
+    authenticate,
+    check_not_blocked,
+    check_user_credentials,
+)
+from fake_e2b.control_plane.call import Call, Route
+from fake_e2b.control_plane.http import (
+    TEXT,
+    Answer,
+    Body,
+    ClientGoneError,
+    Receive,
+    Scope,
+    Send,
+    read_headers,
+    send_answer,
+)
+from fake_e2b.control_plane.routing import Match, Router
+from fake_e2b.domain.control_errors import ControlError
+from fake_e2b.domain.errors import GapError
+from fake_e2b.wire import control_errors, service_json
+from fake_e2b.wire.endpoints import ENDPOINTS, Endpoint
+from fake_e2b.wire.rest import Shape
+from fake_e2b.wire.validation import BodyReader, InvalidRequestError, QueryReader
+
+GAP_HEADER = b"x-fake-e2b-gap"
+
+ROUTES: Mapping[tuple[str, str], Route] = {
+    ("POST", "/sandboxes"): sandboxes.create,
+    ("POST", "/v2/sandboxes"): sandboxes.create_v2,
+    ("GET", "/sandboxes"): sandboxes.list_running,
+    ("GET", "/v2/sandboxes"): sandboxes.list_page,
+    ("GET", "/sandboxes/metrics"): observations.many_metrics,
+    ("GET", "/sandboxes/{sandboxID}"): sandboxes.detail,
+    ("DELETE", "/sandboxes/{sandboxID}"): sandboxes.kill,
+    ("GET", "/sandboxes/{sandboxID}/metrics"): observations.metrics,
+    ("GET", "/sandboxes/{sandboxID}/logs"): observations.logs,
+    ("GET", "/v2/sandboxes/{sandboxID}/logs"): observations.logs_v2,
+    ("POST", "/sandboxes/{sandboxID}/pause"): lifecycle.pause,
+    ("POST", "/sandboxes/{sandboxID}/resume"): lifecycle.resume,
+    ("POST", "/sandboxes/{sandboxID}/connect"): lifecycle.connect,
+    ("POST", "/v2/sandboxes/{sandboxID}/connect"): lifecycle.connect,
+    ("POST", "/sandboxes/{sandboxID}/timeout"): sandboxes.set_timeout,
+    ("POST", "/sandboxes/{sandboxID}/refreshes"): sandboxes.refresh,
+    ("PUT", "/sandboxes/{sandboxID}/network"): sandboxes.update_network,
+}
+"""What is built; every other operation of the API is a gap."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    route: Route
+    query: QueryReader[Shape] | None
+    body: BodyReader[Shape] | None
+
+
+class ControlPlane:
+    """An ASGI app; see `control_plane_app`."""
+
+    def __init__(self, backend: ControlBackend) -> None:
+        self._backend = backend
+        self._router = Router()
+        self._endpoints = {(each.method, each.path): each for each in ENDPOINTS}
+        self._operations: dict[tuple[str, str], _Operation] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one HTTP request."""
+        headers = read_headers(scope)
+        body = Body(receive, headers)
+        try:
+            answer = await self._answer(scope, headers, body)
+            await body.drain()
+        except ClientGoneError:
+            return
+        answer.headers += cors.headers_for(headers)
+        await send_answer(send, answer)
+
+    async def _answer(self, scope: Scope, headers: Mapping[str, str], body: Body) -> Answer:
+        method: str = scope["method"]
+        path = _raw_path(scope)
+        if cors.is_preflight(method, headers):
+            return cors.preflight()
+        if path.endswith("/") and self._router.knows(method, path[:-1]):
+            return _redirect(method, path[:-1], scope["query_string"])
+        try:
+            match = self._router.match(method, path)
+            return await self._perform(match, scope, headers, body)
+        except ControlError as error:
+            return _refused(error)
+        except InvalidRequestError as error:
+            encoded = service_json.encode({"code": 400, "message": error.message})
+            return Answer(400, encoded, TEXT) if error.plain else Answer(400, encoded)
+        except GapError as error:
+            gap = control_errors.render_gap(error)
+            return Answer(
+                gap.status,
+                service_json.encode(gap.body),
+                headers=[(GAP_HEADER, error.operation.encode())],
+            )
+
+    async def _perform(
+        self, match: Match, scope: Scope, headers: Mapping[str, str], body: Body
+    ) -> Answer:
+        named = match.operation
+        if named.path == "/health":
+            return Answer(200, b"Health check successful", TEXT)
+        if named.name in USER_OPERATIONS:
+            check_user_credentials(headers)
+            raise GapError(named.name)
+        team = authenticate(self._backend.teams, headers)
+        operation = self._operation(named.method, named.path)
+        if operation is None:
+            check_not_blocked(team, named)
+            raise GapError(named.name)
+        query = None if operation.query is None else operation.query.read(scope["query_string"])
+        content = None
+        if operation.body is not None:
+            data = await body.read()
+            content = operation.body.read(headers.get("content-type", ""), data)
+        check_not_blocked(team, named)
+        return await operation.route(
+            Call(self._backend, team, match.parameters, headers, query, content)
+        )
+
+    def _operation(self, method: str, path: str) -> _Operation | None:
+        """What serves an operation; readers are made when they are first needed."""
+        key = (method, path)
+        operation = self._operations.get(key)
+        if operation is None and key in ROUTES:
+            operation = _make_operation(ROUTES[key], self._endpoints[key])
+            self._operations[key] = operation
+        return operation
+
+
+def _make_operation(route: Route, endpoint: Endpoint) -> _Operation:
+    return _Operation(
+        route,
+        None if endpoint.query is None else QueryReader(endpoint.query),
+        None
+        if endpoint.body is None
+        else BodyReader(
+            endpoint.body,
+            required=endpoint.body_required,
+            typed_empty_is_eof=endpoint.typed_empty_is_eof,
+        ),
+    )
+
+
+def _raw_path(scope: Scope) -> str:
+    raw: bytes = scope.get("raw_path") or scope["path"].encode()
+    return raw.partition(b"?")[0].decode("latin-1")
+
+
+def _refused(error: ControlError) -> Answer:
+    refusal = control_errors.render(error)
+    answer = Answer(refusal.status, service_json.encode(refusal.body))
+    if refusal.status in control_errors.NO_RETRY:
+        # The same request gets the same answer: clients that retry by themselves need not.
+        answer.headers.append((b"should-retry", b"false"))
+    return answer
+
+
+def _redirect(method: str, path: str, query_string: bytes) -> Answer:
+    location = path.encode("latin-1") + (b"?" + query_string if query_string else b"")
+    headers = [(b"location", location)]
+    if method != "GET":
+        return Answer(307, b"", TEXT, headers)
+    link = b'<a href="' + location.replace(b"&", b"&amp;").replace(b'"', b"&#34;")
+    page = link + b'">Moved Permanently</a>.\n\n'
+    return Answer(301, page, b"text/html; charset=utf-8", headers)
+
+
+def control_plane_app(backend: ControlBackend) -> ControlPlane:
+    """The control plane over one backend."""
+    return ControlPlane(backend)

@@ -1,0 +1,67 @@
+"""What a route is given."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fake_e2b.backend.control import ControlBackend
+from fake_e2b.control_plane.http import Answer
+from fake_e2b.domain.control_errors import ControlError, ControlKind
+from fake_e2b.domain.ids import SandboxID
+from fake_e2b.domain.sandbox import short_id
+from fake_e2b.domain.team import Team
+from fake_e2b.wire.rest import Shape
+from fake_e2b.wire.rest_render import render
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One authenticated request that has passed validation.
+
+    Attributes:
+        parameters: From the path, decoded.
+        headers: Names in lower case.
+        query: An instance of the endpoint's query model.
+        body: An instance of the endpoint's body model; None when it is absent.
+    """
+
+    backend: ControlBackend
+    team: Team
+    parameters: Mapping[str, str]
+    headers: Mapping[str, str]
+    query: Any
+    body: Any
+
+    @property
+    def sandbox(self) -> str:
+        """The path's sandbox ID as it was given."""
+        return self.parameters["sandboxID"]
+
+
+Route = Callable[[Call], Awaitable[Answer]]
+
+NO_CONTENT = 204
+
+
+def shape(status: int, value: Shape) -> Answer:
+    """An answer that holds one object."""
+    return Answer(status, render(value))
+
+
+def no_content() -> Answer:
+    """An empty answer."""
+    return Answer(NO_CONTENT)
+
+
+def sandbox_id(text: str) -> SandboxID:
+    """A sandbox ID without its client part.
+
+    Raises:
+        ControlError: INVALID_SANDBOX_ID.
+    """
+    short = short_id(text)
+    if short is None:
+        raise ControlError(ControlKind.INVALID_SANDBOX_ID)
+    return short

@@ -1,0 +1,41 @@
+"""Pause, resume and connect."""
+
+from __future__ import annotations
+
+from fake_e2b.control_plane.call import Call, no_content, shape
+from fake_e2b.control_plane.http import Answer
+from fake_e2b.wire import rest, rest_render
+
+
+async def pause(call: Call) -> Answer:
+    """`POST /sandboxes/{sandboxID}/pause`."""
+    body: rest.SandboxPauseRequest = call.body or rest.SandboxPauseRequest()
+    await call.backend.sandboxes.pause(
+        call.team,
+        call.sandbox,
+        memory=body.memory,
+        require_healthy=body.require_healthy_guest,
+    )
+    return no_content()
+
+
+async def resume(call: Call) -> Answer:
+    """`POST /sandboxes/{sandboxID}/resume`."""
+    body: rest.ResumedSandbox = call.body or rest.ResumedSandbox()
+    record = await call.backend.sandboxes.resume(
+        call.team,
+        call.sandbox,
+        timeout_s=body.timeout,
+        auto_pause=body.auto_pause,
+        memory=body.memory is not False,
+    )
+    return shape(201, rest_render.sandbox(record))
+
+
+async def connect(call: Call) -> Answer:
+    """`POST …/connect`, both generations: 200 for a running sandbox, 201 for a resumed one."""
+    body: rest.ConnectSandbox | rest.ConnectSandboxV2 = call.body
+    record, resumed = await call.backend.sandboxes.connect(
+        call.team, call.sandbox, timeout_s=body.timeout, memory=body.memory is not False
+    )
+    return shape(201 if resumed else 200, rest_render.sandbox(record))

@@ -1,0 +1,90 @@
+"""Metrics and logs: neither asks whether the sandbox exists."""
+
+from __future__ import annotations
+
+from fake_e2b.backend.logs import LogEntry, LogLevel
+from fake_e2b.backend.metrics import MetricPoint
+from fake_e2b.control_plane.call import Call, sandbox_id, shape
+from fake_e2b.control_plane.http import Answer
+from fake_e2b.wire import rest, rest_render
+
+_LEVELS: dict[LogLevel, rest.LogLevelName] = {
+    LogLevel.DEBUG: "debug",
+    LogLevel.INFO: "info",
+    LogLevel.WARN: "warn",
+    LogLevel.ERROR: "error",
+}
+
+
+async def metrics(call: Call) -> Answer:
+    """`GET /sandboxes/{sandboxID}/metrics`."""
+    query: rest.MetricsQuery = call.query
+    points = await call.backend.metrics.of_one(
+        call.team.team_id, sandbox_id(call.sandbox), start_s=query.start, end_s=query.end
+    )
+    return Answer(200, rest_render.render_many(_metric(point) for point in points))
+
+
+async def many_metrics(call: Call) -> Answer:
+    """`GET /sandboxes/metrics`."""
+    query: rest.ManyMetricsQuery = call.query
+    latest = await call.backend.metrics.latest(
+        call.team.team_id,
+        [sandbox_id(text) for text in query.sandbox_ids],
+        call.backend.together,
+    )
+    found = {str(each): _metric(point) for each, point in latest.items()}
+    return shape(200, rest.SandboxesWithMetrics.model_construct(sandboxes=found))
+
+
+def _metric(point: MetricPoint) -> rest.SandboxMetric:
+    return rest_render.metric(
+        point.unix_s,
+        cpu_count=point.cpu_count,
+        cpu_used_pct=point.cpu_used_pct,
+        mem_used=point.mem_used,
+        mem_total=point.mem_total,
+        mem_cache=point.mem_cache,
+        disk_used=point.disk_used,
+        disk_total=point.disk_total,
+    )
+
+
+async def logs(call: Call) -> Answer:
+    """`GET /sandboxes/{sandboxID}/logs`."""
+    query: rest.LogsQuery = call.query
+    found = call.backend.logs.first_generation(
+        call.team.team_id,
+        sandbox_id(call.sandbox),
+        start_ms=query.start,
+        limit=query.limit,
+    )
+    entries = [_entry(each) for each in found]
+    return shape(
+        200,
+        rest.SandboxLogs.model_construct(
+            logs=[rest_render.log_line(entry) for entry in entries], log_entries=entries
+        ),
+    )
+
+
+async def logs_v2(call: Call) -> Answer:
+    """`GET /v2/sandboxes/{sandboxID}/logs`."""
+    query: rest.LogsV2Query = call.query
+    found = call.backend.logs.second_generation(
+        call.team.team_id,
+        sandbox_id(call.sandbox),
+        cursor_ms=query.cursor,
+        limit=query.limit,
+        forward=query.direction == "forward",
+        level=LogLevel.DEBUG if query.level is None else LogLevel[query.level.upper()],
+        search=query.search or "",
+    )
+    return shape(
+        200,
+        rest.SandboxLogsV2Response.model_construct(logs=[_entry(each) for each in found]),
+    )
+
+
+def _entry(entry: LogEntry) -> rest.SandboxLogEntry:
+    return rest_render.log_entry(entry.at_ns, _LEVELS[entry.level], entry.message, entry.fields)

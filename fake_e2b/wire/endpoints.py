@@ -1,0 +1,188 @@
+"""The operations that the control plane really does: what each takes and gives.
+
+Requests are read, answers rendered and the OpenAPI document written from this one table. What the
+API has and this table has not is a gap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from fake_e2b.wire import rest
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One method of one path.
+
+    Attributes:
+        query: Its query parameters; None for none.
+        body: What its body holds; None when there is none.
+        body_required: Whether the body must be there.
+        typed_empty_is_eof: See `validation.BodyReader`.
+        answers: Success status to what the answer's body holds; None for an empty one.
+        is_list: The body is an array of that.
+        refusals: The statuses it refuses with, beside 401, 403 and 500.
+        public: It asks for no credentials.
+    """
+
+    method: str
+    path: str
+    summary: str
+    answers: Mapping[int, type[rest.Shape] | None]
+    query: type[rest.Shape] | None = None
+    body: type[rest.Shape] | None = None
+    body_required: bool = False
+    typed_empty_is_eof: bool = False
+    is_list: bool = False
+    refusals: tuple[int, ...] = field(default=(400,))
+    public: bool = False
+
+
+_STARTS = (400, 404, 409, 413, 429, 503)
+_CHANGES = (400, 404, 409, 413)
+
+ENDPOINTS: tuple[Endpoint, ...] = (
+    Endpoint(
+        "GET", "/health", "Whether the service answers", {200: None}, refusals=(), public=True
+    ),
+    Endpoint(
+        "POST",
+        "/sandboxes",
+        "Create a sandbox (first generation)",
+        {201: rest.Sandbox},
+        body=rest.NewSandbox,
+        body_required=True,
+        refusals=_STARTS,
+    ),
+    Endpoint(
+        "POST",
+        "/v2/sandboxes",
+        "Create a sandbox",
+        {201: rest.Sandbox},
+        body=rest.NewSandboxV2,
+        body_required=True,
+        refusals=(*_STARTS, 422),
+    ),
+    Endpoint(
+        "GET",
+        "/sandboxes",
+        "List running sandboxes (first generation)",
+        {200: rest.ListedSandbox},
+        query=rest.RunningQuery,
+        is_list=True,
+    ),
+    Endpoint(
+        "GET",
+        "/v2/sandboxes",
+        "List sandboxes",
+        {200: rest.ListedSandbox},
+        query=rest.ListQuery,
+        is_list=True,
+    ),
+    Endpoint(
+        "GET",
+        "/sandboxes/metrics",
+        "The newest metrics of several sandboxes",
+        {200: rest.SandboxesWithMetrics},
+        query=rest.ManyMetricsQuery,
+    ),
+    Endpoint(
+        "GET",
+        "/sandboxes/{sandboxID}",
+        "One sandbox",
+        {200: rest.SandboxDetail},
+        refusals=(400, 404),
+    ),
+    Endpoint(
+        "DELETE",
+        "/sandboxes/{sandboxID}",
+        "Kill a sandbox",
+        {204: None},
+        refusals=(400, 404),
+    ),
+    Endpoint(
+        "GET",
+        "/sandboxes/{sandboxID}/metrics",
+        "A sandbox's metrics",
+        {200: rest.SandboxMetric},
+        query=rest.MetricsQuery,
+        is_list=True,
+    ),
+    Endpoint(
+        "GET",
+        "/sandboxes/{sandboxID}/logs",
+        "A sandbox's logs (first generation)",
+        {200: rest.SandboxLogs},
+        query=rest.LogsQuery,
+    ),
+    Endpoint(
+        "GET",
+        "/v2/sandboxes/{sandboxID}/logs",
+        "A sandbox's logs",
+        {200: rest.SandboxLogsV2Response},
+        query=rest.LogsV2Query,
+    ),
+    Endpoint(
+        "POST",
+        "/sandboxes/{sandboxID}/pause",
+        "Pause a sandbox",
+        {204: None},
+        body=rest.SandboxPauseRequest,
+        refusals=(*_CHANGES, 503),
+    ),
+    Endpoint(
+        "POST",
+        "/sandboxes/{sandboxID}/resume",
+        "Resume a paused sandbox",
+        {201: rest.Sandbox},
+        body=rest.ResumedSandbox,
+        refusals=_STARTS,
+    ),
+    Endpoint(
+        "POST",
+        "/sandboxes/{sandboxID}/connect",
+        "Extend or resume a sandbox (first generation)",
+        {200: rest.Sandbox, 201: rest.Sandbox},
+        body=rest.ConnectSandbox,
+        body_required=True,
+        refusals=_STARTS,
+    ),
+    Endpoint(
+        "POST",
+        "/v2/sandboxes/{sandboxID}/connect",
+        "Extend or resume a sandbox",
+        {200: rest.Sandbox, 201: rest.Sandbox},
+        body=rest.ConnectSandboxV2,
+        body_required=True,
+        refusals=_STARTS,
+    ),
+    Endpoint(
+        "POST",
+        "/sandboxes/{sandboxID}/timeout",
+        "Set when a sandbox ends",
+        {204: None},
+        body=rest.SandboxTimeoutRequest,
+        typed_empty_is_eof=True,
+        refusals=_CHANGES,
+    ),
+    Endpoint(
+        "POST",
+        "/sandboxes/{sandboxID}/refreshes",
+        "Let a sandbox live longer",
+        {204: None},
+        body=rest.SandboxRefreshRequest,
+        typed_empty_is_eof=True,
+        refusals=_CHANGES,
+    ),
+    Endpoint(
+        "PUT",
+        "/sandboxes/{sandboxID}/network",
+        "Replace what a sandbox may reach",
+        {204: None},
+        body=rest.SandboxNetworkUpdateConfig,
+        body_required=True,
+        refusals=_CHANGES,
+    ),
+)
