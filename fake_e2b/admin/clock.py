@@ -51,7 +51,7 @@ def _seconds(body: dict[str, Any]) -> int:
     # NaN is refused here too: it compares with nothing.
     if not 0 <= seconds <= FARTHEST_S:
         raise UsageError(f"seconds must be between 0 and {FARTHEST_S}: a clock never goes back")
-    return round(seconds * SECOND_NS)
+    return round(float(seconds) * SECOND_NS)
 
 
 def _happening_shown(happening: object) -> Any:

@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from fake_e2b.backend.journal import BODY_SHOWN, Journal
+from fake_e2b.domain.errors import FakeE2BError
 from fake_e2b.domain.journal import JournalRecord
 from fake_e2b.domain.operations import Plane
 from fake_e2b.wire.host import ENVD_PORT, INTERPRETER_PORT
@@ -48,9 +49,9 @@ def identify(scope: Scope, *, sandbox_id: str | None = None, port: int | None = 
 
 
 def leave_traceback(scope: Scope, error: BaseException) -> None:
-    """Keep the traceback of a failure of the fake's own in the journal."""
+    """Keep the traceback of an unforeseen failure in the journal; refusals on purpose have none."""
     record = record_of(scope)
-    if record is not None:
+    if record is not None and not isinstance(error, FakeE2BError):
         record.traceback = "".join(traceback.format_exception(error))
 
 

@@ -9,6 +9,7 @@ from starlette.routing import Route
 from fake_e2b.admin.recorder import Recorder, identify, leave_traceback, record_of
 from fake_e2b.backend.journal import Journal
 from fake_e2b.domain.clock import ManualClock
+from fake_e2b.domain.errors import GapError
 from tests.helpers.asgi import client_of
 
 
@@ -102,6 +103,15 @@ def test_outside_a_recorder_there_is_nothing_to_name():
     identify(scope)
     leave_traceback(scope, ValueError())
     assert record_of(scope) is None
+
+
+async def test_a_gap_is_no_failure_of_the_fake(journal):
+    async def app(scope, receive, send):
+        raise GapError("createSnapshot")
+
+    await client_of(Recorder(app, journal)).post("/sandboxes/i0a/snapshots")
+    (record,) = journal.records()
+    assert record.traceback is None
 
 
 async def test_the_lifespan_passes_unrecorded(journal):

@@ -1,0 +1,80 @@
+"""`fake-e2b env`: the variables that point a client at a running server."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import ProxyHandler, build_opener
+
+from fake_e2b.cli.exports import SHELLS, render
+from fake_e2b.cli.options import DEFAULT_PORT, port_number, require
+from fake_e2b.domain.errors import UsageError
+from fake_e2b.testing.environment import bypass_proxies
+
+_TIMEOUT_S = 10
+_URLS = ("E2B_API_URL", "E2B_SANDBOX_URL", "E2B_VOLUME_API_URL")
+
+
+def add_parser(commands: Any) -> None:
+    """Add `env` to the commands."""
+    parser = commands.add_parser(
+        "env",
+        help="print the variables for a running server",
+        description='Print the variables for a running server: eval "$(fake-e2b env)".',
+        allow_abbrev=False,
+    )
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--port",
+        type=port_number,
+        default=DEFAULT_PORT,
+        help=f"its port on this machine (default: {DEFAULT_PORT})",
+    )
+    where.add_argument("--url", help="its address, when it is not on this machine")
+    parser.add_argument(
+        "--shell", choices=tuple(SHELLS), default="posix", help="in which syntax (default: posix)"
+    )
+    parser.set_defaults(execute=execute)
+
+
+def execute(arguments: argparse.Namespace) -> int:
+    """Ask the server and print; 0.
+
+    Raises:
+        UsageError: Nothing answers there, or something that is no fake-e2b.
+    """
+    url = (arguments.url or f"http://127.0.0.1:{arguments.port}").rstrip("/")
+    parts = urlsplit(url)
+    require(
+        parts.scheme in ("http", "https") and parts.netloc,
+        f"'{url}' is no URL: use --url http://HOST:PORT",
+    )
+    variables = _ask(url)
+    # Reached by another name, it is to be used by that name; a proxy is this shell's own matter.
+    variables = {name: value for name, value in variables.items() if name.startswith("E2B_")}
+    variables.update({name: url for name in _URLS if name in variables})
+    print(render(arguments.shell, {**variables, **bypass_proxies(os.environ)}))
+    return 0
+
+
+def _ask(url: str) -> dict[str, str]:
+    try:
+        with build_opener(ProxyHandler({})).open(f"{url}/_fake/env", timeout=_TIMEOUT_S) as answer:
+            variables = json.load(answer)
+    except HTTPError as error:
+        raise UsageError(f"what answers at {url} is no fake-e2b (status {error.code})") from error
+    except (URLError, OSError) as error:
+        reason = getattr(error, "reason", error)
+        raise UsageError(
+            f"nothing answers at {url} ({reason}); start it with: fake-e2b serve --port "
+            f"{urlsplit(url).port or DEFAULT_PORT}"
+        ) from error
+    except ValueError as error:
+        raise UsageError(f"what answers at {url} is no fake-e2b (it sent no JSON)") from error
+    if not isinstance(variables, dict) or "E2B_API_KEY" not in variables:
+        raise UsageError(f"what answers at {url} is no fake-e2b (it sent no variables)")
+    return {str(name): str(value) for name, value in variables.items()}

@@ -1,0 +1,95 @@
+"""The options by which a command makes a fake."""
+
+from __future__ import annotations
+
+import argparse
+
+from fake_e2b.domain.errors import UsageError
+from fake_e2b.testing import FakeE2B
+
+DEFAULT_PORT = 3000
+_HIGHEST_PORT = 65535
+
+
+def add_fake_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that `make_fake` reads."""
+    group = parser.add_argument_group("the fake")
+    group.add_argument(
+        "--runtime",
+        choices=("auto", "local", "isolated"),
+        default="auto",
+        help="what sandboxes run in; auto takes the best that this machine can do, "
+        "see 'fake-e2b doctor' (default: auto)",
+    )
+    group.add_argument(
+        "--clock",
+        choices=("real", "manual"),
+        default="real",
+        help="manual stands still until POST /_fake/clock/advance moves it (default: real)",
+    )
+    group.add_argument(
+        "--seed",
+        type=_seed,
+        metavar="N",
+        help="the same seed gives the same IDs and tokens in the same order",
+    )
+    group.add_argument(
+        "--api-key",
+        action="append",
+        default=[],
+        metavar="KEY",
+        help="a key that is valid, in place of a made-up one; may be given several times",
+    )
+
+
+def make_fake(
+    arguments: argparse.Namespace,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    allow_remote: bool = False,
+) -> FakeE2B:
+    """A fake as the options say, not started; this process's environment stays as it is."""
+    return FakeE2B(
+        runtime=arguments.runtime,
+        clock=arguments.clock,
+        seed=arguments.seed,
+        api_keys=arguments.api_key,
+        host=host,
+        port=port,
+        allow_remote=allow_remote,
+        set_environment=False,
+    )
+
+
+def variables(fake: FakeE2B, arguments: argparse.Namespace) -> dict[str, str]:
+    """What a client of the started fake needs; with the first key that was asked for, if any."""
+    chosen = {"E2B_API_KEY": arguments.api_key[0]} if arguments.api_key else {}
+    return {**fake.env(), **chosen}
+
+
+def port_number(text: str) -> int:
+    """A port from the command line; 0 means any free one.
+
+    Raises:
+        argparse.ArgumentTypeError: It is no port.
+    """
+    if not (text.isascii() and text.isdecimal()) or int(text[:6]) > _HIGHEST_PORT:
+        raise argparse.ArgumentTypeError(f"'{text}' is no port: give a number up to 65535")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 18:
+        raise argparse.ArgumentTypeError(f"'{text}' is no seed: give a whole number from 0")
+    return int(text)
+
+
+def require(condition: object, message: str) -> None:
+    """Refuse what was typed unless `condition` is true.
+
+    Raises:
+        UsageError: It is not.
+    """
+    if not condition:
+        raise UsageError(message)
