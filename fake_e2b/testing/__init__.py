@@ -1,5 +1,7 @@
 """The handle that tests hold: `FakeE2B`."""
 
+from fake_e2b.testing.activation import activated
 from fake_e2b.testing.fake import FakeClock, FakeE2B
+from fake_e2b.testing.leaks import FakeE2BLeakWarning, running_sandboxes
 
-__all__ = ["FakeClock", "FakeE2B"]
+__all__ = ["FakeClock", "FakeE2B", "FakeE2BLeakWarning", "activated", "running_sandboxes"]

@@ -1,0 +1,168 @@
+"""The fixtures, a chain in which each link can be overridden in a `conftest.py`.
+
+`fake_e2b_options` → `make_fake_e2b` → `fake_e2b_server` → `fake_e2b` → `e2b_env`, `e2b_sandbox`,
+`e2b_async_sandbox`. One server serves the whole run (each worker of pytest-xdist has its own); each
+test finds it empty.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import AsyncIterator, Callable, Iterator
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conftest_plugin.report import WATCHED, Watched, leak_message
+from conftest_plugin.settings import leaks_policy, options_of_marker, setting
+
+try:
+    import pytest_asyncio
+except ModuleNotFoundError:
+    _asyncio_fixture: Callable[..., Any] = pytest.fixture
+else:
+    _asyncio_fixture = pytest_asyncio.fixture
+
+if TYPE_CHECKING:
+    from fake_e2b.testing import FakeE2B
+
+_SDKS = ("e2b_code_interpreter", "e2b")
+
+
+@pytest.fixture(scope="session")
+def fake_e2b_options(pytestconfig: pytest.Config) -> dict[str, Any]:
+    """Keyword arguments of `FakeE2B` for the run's server; override to choose others."""
+    return {"runtime": setting(pytestconfig, "runtime")}
+
+
+@pytest.fixture(scope="session")
+def make_fake_e2b() -> Iterator[Callable[..., FakeE2B]]:
+    """Starts a server with the given options of `FakeE2B`; the same options give the same one.
+
+    All are stopped at the end of the run.
+    """
+    from fake_e2b.testing import FakeE2B  # see settings.options_of_marker
+
+    made: dict[str, FakeE2B] = {}
+    with contextlib.ExitStack() as running:
+
+        def make(**options: Any) -> FakeE2B:
+            key = repr(sorted(options.items()))
+            if key not in made:
+                fake = FakeE2B(**{**options, "set_environment": False})
+                made[key] = running.enter_context(fake)
+            return made[key]
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def fake_e2b_server(
+    make_fake_e2b: Callable[..., FakeE2B], fake_e2b_options: dict[str, Any]
+) -> FakeE2B:
+    """The run's server. Tests take `fake_e2b`, which is this one, emptied."""
+    return make_fake_e2b(**fake_e2b_options)
+
+
+@pytest.fixture
+def fake_e2b(
+    request: pytest.FixtureRequest,
+    fake_e2b_server: FakeE2B,
+    make_fake_e2b: Callable[..., FakeE2B],
+    fake_e2b_options: dict[str, Any],
+) -> Iterator[FakeE2B]:
+    """A fake without sandboxes, which every E2B client in this test finds by the environment.
+
+    ``@pytest.mark.fake_e2b(clock="manual")`` and the like give the test a server of its own kind.
+    """
+    from fake_e2b.testing import (  # see settings.options_of_marker
+        FakeE2BLeakWarning,
+        activated,
+    )
+
+    marked = options_of_marker(request.node)
+    changed = {name: value for name, value in marked.items() if name != "leaks"}
+    fake = make_fake_e2b(**{**fake_e2b_options, **changed}) if changed else fake_e2b_server
+    fake.reset()
+    watched = request.node.stash[WATCHED] = Watched(fake)
+    with activated(fake):
+        yield fake
+    left = watched.left_running()
+    watched.close()
+    if left:
+        fake.reset()
+        policy = leaks_policy(request.config, marked)
+        if policy == "error":
+            pytest.fail(leak_message(left), pytrace=False)
+        if policy == "warn":
+            request.node.warn(FakeE2BLeakWarning(leak_message(left)))
+
+
+@pytest.fixture
+def e2b_env(fake_e2b: FakeE2B) -> dict[str, str]:
+    """The variables by which a client finds the fake, for the programs that a test starts."""
+    return fake_e2b.env()
+
+
+@pytest.fixture
+def e2b_sandbox_options() -> dict[str, Any]:
+    """Keyword arguments for `Sandbox.create`; override to choose a template, metadata, …"""
+    return {}
+
+
+@pytest.fixture
+def e2b_sandbox(fake_e2b: FakeE2B, e2b_sandbox_options: dict[str, Any]) -> Iterator[Any]:
+    """A running `Sandbox` of the installed E2B SDK, killed at the end."""
+    sandbox_class = _sdk().Sandbox
+    # SDKs before 2.0 create by the constructor.
+    create = getattr(sandbox_class, "create", sandbox_class)
+    sandbox = create(**e2b_sandbox_options)
+    yield sandbox
+    sandbox.kill()
+
+
+@pytest.fixture
+def e2b_async_sandbox(request: pytest.FixtureRequest) -> Any:
+    """A running `AsyncSandbox` of the installed E2B SDK, killed at the end.
+
+    Made on the test's own event loop, be it pytest-asyncio's or anyio's.
+    """
+    if "anyio_backend" in request.fixturenames:
+        return request.getfixturevalue("_e2b_sandbox_on_anyio")
+    if request.config.pluginmanager.hasplugin("asyncio"):
+        return request.getfixturevalue("_e2b_sandbox_on_asyncio")
+    raise pytest.UsageError("e2b_async_sandbox needs pytest-asyncio, or anyio and its marker")
+
+
+async def _async_sandbox(options: dict[str, Any]) -> AsyncIterator[Any]:
+    sandbox = await _sdk().AsyncSandbox.create(**options)
+    yield sandbox
+    await sandbox.kill()
+
+
+@pytest.fixture
+async def _e2b_sandbox_on_anyio(
+    fake_e2b: FakeE2B, e2b_sandbox_options: dict[str, Any]
+) -> AsyncIterator[Any]:
+    async for sandbox in _async_sandbox(e2b_sandbox_options):
+        yield sandbox
+
+
+@_asyncio_fixture
+async def _e2b_sandbox_on_asyncio(
+    fake_e2b: FakeE2B, e2b_sandbox_options: dict[str, Any]
+) -> AsyncIterator[Any]:
+    async for sandbox in _async_sandbox(e2b_sandbox_options):
+        yield sandbox
+
+
+def _sdk() -> ModuleType:
+    for name in _SDKS:
+        try:
+            return importlib.import_module(name)
+        except ModuleNotFoundError as error:
+            if error.name != name:
+                raise
+    pytest.skip("no E2B SDK is installed: pip install e2b-code-interpreter")
