@@ -27,7 +27,7 @@ class Plane(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One row: `path` holds `{parameters}`, each exactly one segment of the raw path."""
+    """One row: `path` holds `{parameters}`, each exactly one non-empty segment of the raw path."""
 
     name: str
     plane: Plane
@@ -234,6 +234,8 @@ def match_operation(plane: Plane, method: str, path: str) -> Match:
     if exact is not None:
         return exact
     segments = path.split("/")
+    if "" in segments[1:]:
+        return _NOTHING
     for literals, sandbox_at, name in _INDEX.get((plane, method, len(segments) - 1), ()):
         if all(segments[at] == text for at, text in literals):
             if sandbox_at is None:

@@ -35,6 +35,8 @@ def test_every_row_is_found_by_a_request_it_describes(row):
         (Plane.CONTROL, "GET", "/nowhere", UNKNOWN, None),
         (Plane.CONTROL, "GET", "", UNKNOWN, None),
         (Plane.CONTROL, "GET", "/sandboxes/i0a/", UNKNOWN, None),
+        (Plane.CONTROL, "GET", "/sandboxes/", UNKNOWN, None),
+        (Plane.CONTROL, "POST", "/sandboxes//pause", UNKNOWN, None),
         (Plane.ENVD, "GET", "/process.Process/Start", UNKNOWN, None),
     ],
 )
