@@ -174,11 +174,13 @@ class AgentGuest:
             if self._dead:
                 raise AgentGoneError("the sandbox has ended")
             if name not in self._agents:
-                sock = await self._connect(name)
-                self._agents[name] = self._attach(name, sock)
+                self._adopt(name, AgentClient(await self._connect(name)))
             return self._agents[name]
 
-    def _attach(self, name: str, sock: socket.socket) -> Agent:
+    def _adopt(self, name: str, client: AgentClient) -> None:
+        """From now on programs are started through this agent."""
+        agent = self._agents[name] = Agent(client)
+
         def gone() -> None:
             if self._agents.get(name) is agent:
                 del self._agents[name]
@@ -188,5 +190,4 @@ class AgentGuest:
             if not self._dead:
                 self._lost(name)
 
-        agent = Agent(AgentClient(sock, on_gone=gone))
-        return agent
+        client.on_gone = gone

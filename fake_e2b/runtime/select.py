@@ -1,14 +1,46 @@
-"""Which runtime a server gets."""
+"""Which runtime a server gets, and what each can do on this machine."""
 
 from __future__ import annotations
 
+import sys
+from dataclasses import dataclass
+
 from fake_e2b.domain.errors import RuntimeUnavailableError, UsageError
-from fake_e2b.domain.ports import Runtime
+from fake_e2b.domain.ports import Capability, Runtime
+from fake_e2b.runtime.isolated import IsolatedRuntime
+from fake_e2b.runtime.isolated.identity import can_map_range
+from fake_e2b.runtime.isolated.probe import probe
 from fake_e2b.runtime.local import LocalRuntime
+
+_DEFAULT = "local"
+"""What `auto` stands for: `isolated` becomes it once it has proved itself on more machines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of `doctor`.
+
+    Attributes:
+        capability: What is held or not; None for a runtime as a whole.
+        runtimes: Names of the runtimes that hold it here.
+        advice: Why not, and how to get it; empty where all is well.
+    """
+
+    capability: Capability | None
+    text: str
+    runtimes: tuple[str, ...]
+    advice: str = ""
+
+    @property
+    def held(self) -> bool:
+        """Whether some runtime holds it on this machine."""
+        return bool(self.runtimes)
 
 
 def choose_runtime(name: str, *, folder: str | None = None) -> Runtime:
     """The runtime of that name, not yet started.
+
+    Asking for ``"isolated"`` makes and ends a guest first, which takes some tens of milliseconds.
 
     Args:
         name: ``"auto"``, ``"local"`` or ``"isolated"``.
@@ -18,8 +50,44 @@ def choose_runtime(name: str, *, folder: str | None = None) -> Runtime:
         RuntimeUnavailableError: ``"isolated"`` was asked for and this machine cannot run it.
         UsageError: There is no such runtime.
     """
-    if name in ("auto", "local"):
+    chosen = _DEFAULT if name == "auto" else name
+    if chosen == "local":
         return LocalRuntime(folder)
-    if name == "isolated":
-        raise RuntimeUnavailableError("the isolated runtime is not part of this version yet")
-    raise UsageError(f"no runtime is called {name!r}: use auto, local or isolated")
+    if chosen != "isolated":
+        raise UsageError(f"no runtime is called {name!r}: use auto, local or isolated")
+    if (reason := probe(folder)) is not None:
+        raise RuntimeUnavailableError(f"the isolated runtime cannot run here: {reason}")
+    return IsolatedRuntime(folder)
+
+
+def survey(*, folder: str | None = None) -> list[Finding]:
+    """What `doctor` shows: each capability, the runtimes that hold it here, and how to get it."""
+    reason = probe(folder)
+    runtimes: list[Runtime] = [LocalRuntime(folder)]
+    if reason is None:
+        runtimes.append(IsolatedRuntime(folder))
+    findings = [
+        Finding(None, "local runtime: plain programs in a folder", ("local",)),
+        Finding(
+            None,
+            "isolated runtime: Linux namespaces",
+            () if reason else ("isolated",),
+            reason or "",
+        ),
+    ]
+    for capability in Capability:
+        holders = tuple(each.name for each in runtimes if capability in each.capabilities)
+        findings.append(
+            Finding(capability, capability.value, holders, _advice(capability, holders))
+        )
+    return findings
+
+
+def _advice(capability: Capability, holders: tuple[str, ...]) -> str:
+    if holders:
+        return "" if "local" in holders else "choose the isolated runtime"
+    if capability is Capability.SEPARATE_USERS and not can_map_range():
+        return "run as root with the isolated runtime: an ordinary user has one id only"
+    if sys.platform != "linux":
+        return "needs Linux"
+    return "needs the isolated runtime"

@@ -23,8 +23,10 @@ from .frames import FrameReader, Message, send
 from .spawn import Spawner, StartError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
+Reply = tuple[Message, "Sequence[int]"]
+Operation = "Callable[[Message, list[int]], Reply]"
 _ROUND_PAUSE_S = 0.0002
 _IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 
@@ -55,13 +57,13 @@ class Agent:
         self._spawner = Spawner()
         self._unreaped: set[int] = set()
         self._stopped: list[int] = []
-        self._operations: dict[str, Callable[[Message], tuple[Message, Sequence[int]]]] = {
+        self._operations: dict[str, Operation] = {
             "spawn": self._spawn,
             "signal": self._signal,
             "socket": self._socket,
             "pause": self._pause,
             "resume": self._resume,
-            "ping": lambda _request: ({"pid": os.getpid()}, ()),
+            "ping": self._ping,
         }
 
     def run(self) -> None:
@@ -101,9 +103,9 @@ class Agent:
 
     def _serve(self) -> bool:
         open_still = self._reader.read(self._sock)
-        for request, _ in self._reader.frames():
+        for request, given in self._reader.frames():
             try:
-                reply, fds = self._operations[request["op"]](request)
+                reply, fds = self._operations[request["op"]](request, given)
             except StartError as error:
                 reply, fds = {"stage": error.stage, "errno": error.errno}, ()
             except OSError as error:
@@ -119,16 +121,19 @@ class Agent:
     def _reap(self) -> None:
         while True:
             try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
+                pid, status = os.waitpid(-1, os.WNOHANG | os.WUNTRACED)
             except ChildProcessError:
                 return
             if not pid:
                 return
-            if pid in self._unreaped:
-                self._unreaped.discard(pid)
-                send(self._sock, {"exit": pid, "status": status})
+            self._child_changed(pid, status)
 
-    def _spawn(self, request: Message) -> tuple[Message, Sequence[int]]:
+    def _child_changed(self, pid: int, status: int) -> None:
+        if pid in self._unreaped and not os.WIFSTOPPED(status):
+            self._unreaped.discard(pid)
+            send(self._sock, {"exit": pid, "status": status})
+
+    def _spawn(self, request: Message, _given: list[int]) -> Reply:
         started = self._spawner.start(
             request["argv"],
             request["env"],
@@ -139,24 +144,31 @@ class Agent:
         self._unreaped.add(started.pid)
         return {"pid": started.pid}, started.fds
 
-    def _signal(self, request: Message) -> tuple[Message, Sequence[int]]:
+    def _ping(self, _request: Message, _given: list[int]) -> Reply:
+        return {"pid": os.getpid()}, ()
+
+    def _signal(self, request: Message, _given: list[int]) -> Reply:
         # An unreaped PID cannot have been given to another process.
         if request["pid"] not in self._unreaped:
             raise ProcessLookupError(3, "no such process")
         os.kill(request["pid"], request["number"])
         return {}, ()
 
-    def _socket(self, request: Message) -> tuple[Message, Sequence[int]]:
+    def _socket(self, request: Message, _given: list[int]) -> Reply:
         """A fresh TCP socket that belongs to the guest's network."""
         made = socket.socket(socket.AddressFamily(request["family"]), socket.SOCK_STREAM)
         made.setblocking(False)
         return {}, (made.detach(),)
 
-    def _pause(self, _request: Message) -> tuple[Message, Sequence[int]]:
-        self._stopped += tree.stop(os.getpid())
+    def _pause(self, _request: Message, _given: list[int]) -> Reply:
+        self._stopped += tree.stop(os.getpid(), spare=self._spared())
         return {"stopped": len(self._stopped)}, ()
 
-    def _resume(self, _request: Message) -> tuple[Message, Sequence[int]]:
+    def _spared(self) -> frozenset[int]:
+        """Children that a pause leaves running."""
+        return frozenset()
+
+    def _resume(self, _request: Message, _given: list[int]) -> Reply:
         tree.resume(self._stopped)
         self._stopped.clear()
         return {}, ()

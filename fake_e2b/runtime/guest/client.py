@@ -25,19 +25,16 @@ class AgentClient:
 
     Args:
         sock: The server's end; it is closed here.
+
+    Attributes:
         on_gone: Called once, when the agent has ended.
     """
 
-    def __init__(
-        self,
-        sock: socket.socket,
-        *,
-        on_gone: Callable[[], None],
-    ) -> None:
+    def __init__(self, sock: socket.socket) -> None:
         sock.setblocking(False)
         self._sock = sock
         self._loop = asyncio.get_running_loop()
-        self._on_gone = on_gone
+        self.on_gone: Callable[[], None] = lambda: None
         self._reader = FrameReader()
         self._unsent: deque[tuple[memoryview, Sequence[int]]] = deque()
         self._numbers = itertools.count()
@@ -54,8 +51,11 @@ class AgentClient:
         """Whether the agent has ended."""
         return self._gone.is_set()
 
-    async def call(self, op: str, **fields: object) -> Reply:
-        """Send a request and wait for its reply; the descriptors are the caller's.
+    async def call(self, op: str, *, fds: Sequence[int] = (), **fields: object) -> Reply:
+        """Send a request and wait for its reply; the descriptors in that are the caller's.
+
+        Args:
+            fds: Descriptors to give away; the caller closes its own after the reply.
 
         Raises:
             AgentGoneError: The agent ended first.
@@ -63,7 +63,7 @@ class AgentClient:
         """
         number = next(self._numbers)
         future: asyncio.Future[Reply] = self._loop.create_future()
-        self.tell(op, re=number, **fields)
+        self.tell(op, fds=fds, re=number, **fields)
         self._waiting[number] = future
         try:
             message, fds = await future
@@ -72,10 +72,11 @@ class AgentClient:
         if "crash" in message:
             raise RuntimeError(f"the agent failed:\n{message['crash']}")
         if "errno" in message and "stage" not in message:
-            raise OSError(message["errno"], os.strerror(message["errno"]))
+            text = message.get("text") or os.strerror(message["errno"])
+            raise OSError(message["errno"], text)
         return message, fds
 
-    def tell(self, op: str, **fields: object) -> None:
+    def tell(self, op: str, *, fds: Sequence[int] = (), **fields: object) -> None:
         """Send a request that has no reply.
 
         Raises:
@@ -83,7 +84,7 @@ class AgentClient:
         """
         if self.gone or self._ending:
             raise AgentGoneError("the agent has ended")
-        self._unsent.append((memoryview(pack({"op": op, **fields})), ()))
+        self._unsent.append((memoryview(pack({"op": op, **fields}, len(fds))), fds))
         if len(self._unsent) == 1:
             self._write()
 
@@ -170,4 +171,4 @@ class AgentClient:
             if not future.done():
                 future.set_exception(AgentGoneError("the agent has ended"))
         self._waiting.clear()
-        self._on_gone()
+        self.on_gone()

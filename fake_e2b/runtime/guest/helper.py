@@ -59,8 +59,12 @@ class Helper:
                 start_new_session=True,
             )
 
-    def fork_agent(self, **fields: object) -> socket.socket:
+    def fork_agent(self, op: str = "agent", **fields: object) -> socket.socket:
         """Have an agent forked; the socket to it can be used at once.
+
+        Args:
+            op: ``"agent"`` for a plain process, ``"guest"`` for PID 1 of an isolated guest.
+            fields: What `op` needs to know.
 
         Raises:
             OSError: The helper cannot be started.
@@ -70,7 +74,7 @@ class Helper:
             self.start()
         assert self._sock is not None
         ours, theirs = socket.socketpair()
-        request: Message = {"op": "agent", **fields}
+        request: Message = {"op": op, **fields}
         with theirs:
             data = memoryview(pack(request, 1))
             sent = send_some(self._sock, data, [theirs.fileno()])
@@ -93,6 +97,17 @@ class Helper:
             process.kill()
         await asyncio.to_thread(process.wait)
         self._forget()
+
+    def close_now(self) -> None:
+        """As `close`, blocking."""
+        if self._process is not None and self._sock is not None:
+            self._sock.close()
+            try:
+                self._process.wait(_END_DEADLINE_S)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+        self._process = self._sock = None
 
     def _forget(self) -> None:
         if self._process is not None:

@@ -4,12 +4,47 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import errno
 import os
+import signal
 import sys
+from enum import IntFlag
 
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 _OOM_SCORE = "100"
+
+
+class CloneFlag(IntFlag):
+    """Namespaces of `clone` and `unshare`."""
+
+    MOUNT = 0x00020000
+    CGROUP = 0x02000000
+    UTS = 0x04000000
+    IPC = 0x08000000
+    USER = 0x10000000
+    PID = 0x20000000
+    NETWORK = 0x40000000
+
+
+class MountFlag(IntFlag):
+    """Flags of `mount`."""
+
+    READ_ONLY = 1
+    NO_SUID = 2
+    NO_DEVICES = 4
+    NO_EXEC = 8
+    REMOUNT = 32
+    NO_ATIME = 1024
+    BIND = 4096
+    RECURSIVE = 16384
+    PRIVATE = 1 << 18
+    RELATIVE_ATIME = 1 << 21
+
+
+_DETACH = 2
+# The numbers of clone and pivot_root, which have no portable wrapper in the C library.
+_SYSCALLS = {"x86_64": (56, 155), "aarch64": (220, 41), "riscv64": (220, 41)}
 
 ON_LINUX = sys.platform == "linux"
 # PyDLL keeps the interpreter's lock: what runs between a raw clone and its return must.
@@ -48,3 +83,54 @@ def open_process(pid: int) -> int | None:
         return os.pidfd_open(pid)
     except (AttributeError, OSError):
         return None
+
+
+def clone(flags: int) -> int:
+    """`fork` into new namespaces, for a process without threads.
+
+    Raises:
+        OSError: The kernel refuses; ENOSYS on an architecture whose numbers are unknown.
+    """
+    numbers = _SYSCALLS.get(os.uname().machine)
+    if numbers is None:
+        raise OSError(errno.ENOSYS, f"clone: unknown architecture {os.uname().machine}")
+    ctypes.pythonapi.PyOS_BeforeFork()
+    pid = libc.syscall(numbers[0], ctypes.c_ulong(flags | signal.SIGCHLD), None, None, None, None)
+    if pid == 0:
+        ctypes.pythonapi.PyOS_AfterFork_Child()
+        return 0
+    number = ctypes.get_errno()
+    ctypes.pythonapi.PyOS_AfterFork_Parent()
+    if pid < 0:
+        raise OSError(number, f"clone: {os.strerror(number)}")
+    return int(pid)
+
+
+def unshare(flags: int) -> None:
+    """Leave namespaces for new ones."""
+    check(libc.unshare(ctypes.c_int(flags)), "unshare")
+
+
+def mount(source: str, target: str, kind: str = "", flags: int = 0, options: str = "") -> None:
+    """The system call; the error's text says which mount failed."""
+    result = libc.mount(
+        os.fsencode(source),
+        os.fsencode(target),
+        os.fsencode(kind) if kind else None,
+        ctypes.c_ulong(flags),
+        os.fsencode(options) if options else None,
+    )
+    check(result, f"mount {kind or 'bind'} on {target}")
+
+
+def pivot_root_here() -> None:
+    """Make the current folder, a mount point, the root; the old one is gone."""
+    number = _SYSCALLS[os.uname().machine][1]
+    check(libc.syscall(number, b".", b"."), "pivot_root")
+    check(libc.umount2(b".", _DETACH), "umount")
+    os.chdir("/")
+
+
+def set_host_name(name: str) -> None:
+    """The host name of the UTS namespace."""
+    check(libc.sethostname(name.encode(), len(name)), "sethostname")

@@ -80,8 +80,8 @@ def descendants(root: int) -> list[ProcessRow]:
     return found
 
 
-def stop(root: int) -> list[int]:
-    """Stop every process below `root`, and return those it stopped, in its order.
+def stop(root: int, *, spare: frozenset[int] = frozenset()) -> list[int]:
+    """Stop every process below `root` but those in `spare`; return those it stopped, in order.
 
     A shell that sees its child stopped takes it for Ctrl+Z and goes on with its next command.
     So a parent has really stopped before its child is told to, and what stood still before is

@@ -16,10 +16,11 @@ import socket
 import sys
 import time
 
-from . import tree
+from . import isolate, tree
 from .agent import Agent, watch_children
 from .folders import remove_tree
 from .frames import FrameReader, Message
+from .init import Init
 from .kernel import become_subreaper, name_process, open_process, raise_oom_score
 
 _AGENTS_DEADLINE_S = 10.0
@@ -65,24 +66,44 @@ class Zygote:
         self._finish()
 
     def _fork(self, request: Message, fds: list[int]) -> None:
+        sock = socket.socket(fileno=fds[0])
+        try:
+            if request["op"] == "guest":
+                pid = isolate.fork_guest(request, lambda pid: self._be_init(request, sock, pid))
+            else:
+                pid = self._fork_agent(sock)
+            self._agents.add(pid)
+        except OSError as error:
+            isolate.refuse(sock, error)
+        finally:
+            sock.close()
+
+    def _fork_agent(self, sock: socket.socket) -> int:
         pid = os.fork()
         if pid:
-            self._agents.add(pid)
-            for fd in fds:
-                os.close(fd)
-            return
+            return pid
         status = 1
         try:
-            self._sock.close()
-            signal.set_wakeup_fd(-1)
+            self._leave_helper()
             os.setsid()
             become_subreaper()
             name_process("fake-e2b-agent")
-            raise_oom_score()
-            Agent(socket.socket(fileno=fds[0]), self._server_died).run()
+            Agent(sock, self._server_died).run()
             status = 0
         finally:
             os._exit(status)
+
+    def _be_init(self, request: Message, sock: socket.socket, host_pid: int) -> None:
+        self._leave_helper()
+        os.setsid()
+        name_process("init")
+        if isolate.build_view(request, sock):
+            Init(sock, self._server_died, host_pid, really=request["range"]).run()
+
+    def _leave_helper(self) -> None:
+        self._sock.close()
+        signal.set_wakeup_fd(-1)
+        raise_oom_score()
 
     def _reap(self) -> None:
         lost = False

@@ -1,0 +1,75 @@
+"""PID 1 of an isolated guest: root's agent, and the parent of the other users' agents."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+
+from . import isolate
+from .agent import Agent, Reply
+from .frames import Message
+from .kernel import name_process
+
+_O_PATH = getattr(os, "O_PATH", os.O_RDONLY)
+
+
+class Init(Agent):
+    """An agent that is PID 1.
+
+    Args:
+        host_pid: Its own PID on the host.
+        really: Whether the guest's users have ids of their own, see `isolate.become`.
+    """
+
+    def __init__(
+        self, sock: socket.socket, server_died: int | None, host_pid: int, *, really: bool
+    ) -> None:
+        super().__init__(sock, server_died)
+        self._host_pid = host_pid
+        self._really = really
+        self._agents: set[int] = set()
+        self._operations |= {"fork": self._fork, "root": self._root}
+
+    def end_descendants(self) -> None:
+        """Nothing to do: the kernel ends them with their PID 1."""
+
+    def _root(self, _request: Message, _given: list[int]) -> Reply:
+        """The root folder, and the PID under which the host knows this process."""
+        root = os.open("/", _O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        return {"pid": self._host_pid}, (root,)
+
+    def _ping(self, _request: Message, _given: list[int]) -> Reply:
+        return {"pid": self._host_pid}, ()
+
+    def _fork(self, request: Message, given: list[int]) -> Reply:
+        """An agent that is somebody else."""
+        pid = os.fork()
+        if pid:
+            self._agents.add(pid)
+            for fd in given:
+                os.close(fd)
+            return {}, ()
+        status = 1
+        try:
+            self._sock.close()
+            signal.set_wakeup_fd(-1)
+            os.setsid()
+            name_process("envd")
+            groups = [request["gid"], *request["groups"]]
+            isolate.become(request["uid"], request["gid"], groups, really=self._really)
+            Agent(socket.socket(fileno=given[0]), self._server_died).run()
+            status = 0
+        finally:
+            os._exit(status)
+
+    def _child_changed(self, pid: int, status: int) -> None:
+        if pid not in self._agents:
+            super()._child_changed(pid, status)
+        elif os.WIFSTOPPED(status):
+            os.kill(pid, signal.SIGCONT)  # a program's `kill -STOP -1` is not meant for it
+        else:
+            self._agents.discard(pid)
+
+    def _spared(self) -> frozenset[int]:
+        return frozenset(self._agents)

@@ -1,0 +1,118 @@
+"""Bringing up an isolated guest: namespaces, ids, view; and the agents that are not root.
+
+The child is PID 1 of its own namespaces. When it exits the kernel ends all that is left in them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+from collections.abc import Callable
+
+from .frames import FrameReader, Message, send
+from .kernel import CloneFlag, clone, unshare
+from .root_view import enter
+
+_NAMESPACES = (
+    CloneFlag.USER
+    | CloneFlag.MOUNT
+    | CloneFlag.PID
+    | CloneFlag.UTS
+    | CloneFlag.IPC
+    | CloneFlag.NETWORK
+)
+_RANGE = "0 0 65536"
+
+
+def fork_guest(request: Message, run: Callable[[int], None]) -> int:
+    """Fork PID 1 of a new guest; in the child `run` is called, with its host PID.
+
+    Returns:
+        The child's PID on the host.
+
+    Raises:
+        OSError: No such process can be made.
+    """
+    reading, writing = os.pipe()
+    uid, gid = os.getuid(), os.getgid()
+    try:
+        pid = clone(_NAMESPACES)
+    except OSError:
+        os.close(reading)
+        os.close(writing)
+        raise
+    if pid == 0:
+        status = 1
+        try:
+            os.close(writing)
+            if os.read(reading, 1) == b"1":  # the maps are written
+                os.close(reading)
+                os.setgid(0)
+                os.setuid(0)
+                run(int(os.readlink("/proc/self")))
+                status = 0
+        finally:
+            os._exit(status)
+    os.close(reading)
+    with contextlib.suppress(OSError):  # without the byte the child ends, and is reaped
+        try:
+            if request["range"]:
+                _write(f"/proc/{pid}/uid_map", _RANGE)
+                _write(f"/proc/{pid}/gid_map", _RANGE)
+            else:
+                _write(f"/proc/{pid}/setgroups", "deny")
+                _write(f"/proc/{pid}/uid_map", f"0 {uid} 1")
+                _write(f"/proc/{pid}/gid_map", f"0 {gid} 1")
+            os.write(writing, b"1")
+        finally:
+            os.close(writing)
+    return pid
+
+
+def build_view(request: Message, sock: socket.socket) -> bool:
+    """Enter the guest's view; if it cannot be built, tell the server why and return False."""
+    try:
+        enter(request["folder"], request["layer"], request["expose"])
+    except OSError as error:
+        refuse(sock, error)
+        return False
+    return True
+
+
+def refuse(sock: socket.socket, error: OSError) -> None:
+    """Answer the first request with the reason why there is no guest."""
+    reader = FrameReader()
+    with contextlib.suppress(OSError):
+        while reader.read(sock):
+            for request, _ in reader.frames():
+                text = str(error.strerror or error)
+                send(sock, {"re": request["re"], "errno": error.errno or 0, "text": text})
+                return
+
+
+def become(uid: int, gid: int, groups: list[int], *, really: bool) -> None:
+    """Take on a user's identity, for good.
+
+    Args:
+        really: Whether the guest has an id of its own for that user. Otherwise a nested user
+            namespace shows the one id there is under the user's number.
+    """
+    if really:
+        os.setgroups(groups)
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
+        return
+    unshare(CloneFlag.USER)
+    with contextlib.suppress(PermissionError):  # denied by the guest already
+        _write("/proc/self/setgroups", "deny")
+    _write("/proc/self/uid_map", f"{uid} 0 1")
+    _write("/proc/self/gid_map", f"{gid} 0 1")
+
+
+def _write(path: str, text: str) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, text.encode())
+    finally:
+        os.close(fd)

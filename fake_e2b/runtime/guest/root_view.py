@@ -1,0 +1,136 @@
+"""What the programs of an isolated guest see as `/`; runs in the guest's own namespaces.
+
+`<folder>/root` is the root itself: what is not mounted over lives there and outlasts a reboot. The
+host's programs are overlays: `<folder>/upper/<name>` takes the changes, below it lie the layer that
+all guests of a run share (users, `sudo`, what is to be hidden) and the host's own folder.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import socket
+import struct
+from collections.abc import Sequence
+
+from .kernel import MountFlag, mount, pivot_root_here, set_host_name
+
+OVERLAID = ("usr", "etc", "bin", "sbin", "lib", "lib32", "lib64", "libx32")
+"""Top-level folders of the host that a guest sees."""
+
+_DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
+_LINKS = {
+    "fd": "/proc/self/fd",
+    "stdin": "/proc/self/fd/0",
+    "stdout": "/proc/self/fd/1",
+    "stderr": "/proc/self/fd/2",
+    "ptmx": "pts/ptmx",
+}
+_NO_PROGRAMS = MountFlag.NO_SUID | MountFlag.NO_DEVICES | MountFlag.NO_EXEC
+_SIOCSIFFLAGS = 0x8914
+_IFF_UP_RUNNING = 0x41
+_STATVFS_FLAGS = 0xF | MountFlag.NO_ATIME
+_HOST_NAME = "e2b.local"
+
+
+def enter(folder: str, layer: str, expose: Sequence[str]) -> None:
+    """Build the view and make it the root.
+
+    Args:
+        folder: The guest's folder.
+        layer: The folder with the layers that all guests of the run share.
+        expose: Folders of the host to show read-only, under the same path.
+
+    Raises:
+        OSError: The kernel refuses; the text says what.
+    """
+    root = f"{folder}/root"
+    mount("none", "/", flags=MountFlag.RECURSIVE | MountFlag.PRIVATE)
+    mount(root, root, flags=MountFlag.BIND | MountFlag.RECURSIVE)
+    for name in OVERLAID:
+        _show_host_folder(name, root, folder, layer)
+    _make_devices(f"{root}/dev")
+    for name in ("proc", "sys"):
+        os.makedirs(f"{root}/{name}", exist_ok=True)
+    mount("proc", f"{root}/proc", "proc", _NO_PROGRAMS)
+    with contextlib.suppress(OSError):  # refused where the host's own is partly hidden
+        mount("sysfs", f"{root}/sys", "sysfs", _NO_PROGRAMS | MountFlag.READ_ONLY)
+    for path in expose:
+        os.makedirs(root + path, exist_ok=True)
+        _bind_read_only(path, root + path)
+    set_host_name(_HOST_NAME)
+    _raise_loopback()
+    os.chdir(root)
+    pivot_root_here()
+    with (
+        contextlib.suppress(OSError),
+        open("/proc/sys/net/ipv4/ip_unprivileged_port_start", "w") as f,
+    ):
+        f.write("0")  # `user` may listen on port 80: nothing else is on this network
+
+
+def _show_host_folder(name: str, root: str, folder: str, layer: str) -> None:
+    source, target = f"/{name}", f"{root}/{name}"
+    if os.path.islink(source):
+        if not os.path.lexists(target):
+            os.symlink(os.readlink(source), target)
+        return
+    if not os.path.isdir(source):
+        return
+    upper, work = f"{folder}/upper/{name}", f"{folder}/work/{name}"
+    for path in (target, upper, work):
+        os.makedirs(path, exist_ok=True)
+    lower = [source]
+    if os.path.isdir(f"{layer}/{name}"):
+        lower.insert(0, f"{layer}/{name}")
+    options = {
+        "lowerdir": ":".join(map(_escaped, lower)),
+        "upperdir": _escaped(upper),
+        "workdir": _escaped(work),
+    }
+    text = ",".join(f"{key}={value}" for key, value in options.items())
+    mount("overlay", target, "overlay", options=f"{text},userxattr")
+
+
+def _escaped(path: str) -> str:
+    for character in "\\:,":
+        path = path.replace(character, "\\" + character)
+    return path
+
+
+def _make_devices(folder: str) -> None:
+    os.makedirs(folder, exist_ok=True)
+    mount("tmpfs", folder, "tmpfs", MountFlag.NO_SUID, "mode=755,size=1m")
+    for name in _DEVICES:
+        os.close(os.open(f"{folder}/{name}", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o666))
+        mount(f"/dev/{name}", f"{folder}/{name}", flags=MountFlag.BIND)
+    for name in ("pts", "shm"):
+        os.mkdir(f"{folder}/{name}")
+    mount(
+        "devpts",
+        f"{folder}/pts",
+        "devpts",
+        MountFlag.NO_SUID | MountFlag.NO_EXEC,
+        "newinstance,ptmxmode=0666,mode=620",
+    )
+    mount("shm", f"{folder}/shm", "tmpfs", MountFlag.NO_SUID | MountFlag.NO_DEVICES, "mode=1777")
+    for name, text in _LINKS.items():
+        os.symlink(text, f"{folder}/{name}")
+
+
+def _bind_read_only(source: str, target: str) -> None:
+    mount(source, target, flags=MountFlag.BIND | MountFlag.RECURSIVE)
+    # A user namespace may not drop the flags its host's mount has: they are repeated.
+    kept = os.statvfs(target).f_flag & _STATVFS_FLAGS
+    flags = MountFlag.REMOUNT | MountFlag.BIND | MountFlag.READ_ONLY | kept
+    try:
+        mount("none", target, flags=flags)
+    except PermissionError:
+        mount("none", target, flags=flags | MountFlag.RELATIVE_ATIME)
+
+
+def _raise_loopback() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        request = struct.pack("16sH14x", b"lo", _IFF_UP_RUNNING)
+        fcntl.ioctl(control, _SIOCSIFFLAGS, request)

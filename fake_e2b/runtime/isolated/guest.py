@@ -1,0 +1,97 @@
+"""One sandbox of the `isolated` runtime."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable, Mapping
+
+from fake_e2b.domain.ports import Joining
+from fake_e2b.domain.process import SpawnRequest
+from fake_e2b.domain.user import BUILT_IN_USERS, ROOT, User
+from fake_e2b.runtime.agent_guest import AgentGuest
+from fake_e2b.runtime.files import RootedFiles
+from fake_e2b.runtime.guest.client import AgentClient
+from fake_e2b.runtime.guest.tree import descendants
+
+_INIT = "root"
+_SUDO_GROUP = 27
+
+
+class IsolatedGuest(AgentGuest):
+    """A guest whose PID 1 is root's agent; the other users have agents of their own.
+
+    Args:
+        init: Its PID 1.
+        init_pid: Its PID 1 as the host knows it.
+    """
+
+    def __init__(
+        self,
+        files: RootedFiles,
+        remove: Callable[[], None],
+        init: AgentClient,
+        init_pid: int,
+    ) -> None:
+        super().__init__(files, remove)
+        self._init_pid = init_pid
+        self._adopt(_INIT, init)
+
+    def lookup_user(self, name: str) -> User | None:
+        """From the sandbox's own `/etc/passwd`, where programs may have added users."""
+        if name in BUILT_IN_USERS:
+            return BUILT_IN_USERS[name]
+        try:
+            with self._files.open_read("/etc/passwd") as file:
+                text = file.read().decode(errors="replace")
+        except OSError:
+            return None
+        for line in text.splitlines():
+            fields = line.split(":")
+            if len(fields) == 7 and fields[0] == name and fields[2].isdigit():
+                return User(name, int(fields[2]), int(fields[3]), fields[5], fields[6])
+        return None
+
+    def _agent_name(self, user: User) -> str:
+        return _INIT if user.uid == ROOT.uid else f"{user.uid}:{user.gid}"
+
+    async def _connect(self, name: str) -> socket.socket:
+        uid, gid = map(int, name.split(":"))
+        ours, theirs = socket.socketpair()
+        with theirs:
+            groups = [_SUDO_GROUP] if uid == 1000 else []
+            init = self._agents[_INIT].client
+            await init.call("fork", fds=[theirs.fileno()], uid=uid, gid=gid, groups=groups)
+        return ours
+
+    def _translate(self, request: SpawnRequest) -> tuple[str, Mapping[str, str]]:
+        return request.cwd, {**request.env, "PWD": request.cwd}
+
+    def _lost(self, name: str) -> None:
+        if name == _INIT:
+            self._dead = True
+
+    async def _tcp_socket(self, family: socket.AddressFamily) -> socket.socket:
+        _, fds = await self._agents[_INIT].client.call("socket", family=int(family))
+        return socket.socket(fileno=fds[0])
+
+    async def _host_pids(self) -> list[int]:
+        return [row.pid for row in descendants(self._init_pid)]
+
+    async def pause(self) -> None:
+        """Stop every program, parents first."""
+        await self._agents[_INIT].client.call("pause")
+
+    async def resume(self) -> None:
+        """Let the programs go on."""
+        await self._agents[_INIT].client.call("resume")
+
+    async def stop(self) -> None:
+        """End every program: PID 1 takes all others with it."""
+        self._dead = True
+        if init := self._agents.get(_INIT):
+            await init.client.end()
+        await super().stop()
+
+    def joining(self) -> Joining:
+        """The namespaces of its PID 1; paths are the same."""
+        return Joining(namespaces_of=self._init_pid, path_prefix="")

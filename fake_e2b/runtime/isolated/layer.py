@@ -1,0 +1,104 @@
+"""What all guests of a run see over the host's own `/usr` and `/etc`.
+
+Written once per run, read-only for the guests (it is a lower layer of their overlays): the users,
+the host's name, `sudo`, and marks that hide what only the host's root may read.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+
+import fake_e2b
+from fake_e2b.runtime import skeleton
+from fake_e2b.runtime.guest.sudo import sudo_script
+
+_STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_AS_ROOT = "usr/lib/fake-e2b/as-root"
+_SHADOW = "root:*:19000:0:99999:7:::\nnobody:*:19000:0:99999:7:::\nuser:*:19000:0:99999:7:::\n"
+_GSHADOW = "root:*::\nsudo:*::user\nuser:!::\nnogroup:*::\n"
+
+# As a real user: a set-user-ID copy of setpriv takes on root's identity, and then the other's.
+# Its parent folder on the host is closed to everybody but the owner.
+_BECOME_REALLY = (
+    f'exec /{_AS_ROOT} --reuid="$user" --regid="$user" --init-groups --inh-caps=-all --'
+)
+# With one id for all: a nested user namespace shows it under the wanted number.
+_SHOW_AS_PATH = "usr/lib/fake-e2b/show-as"
+_SHOW_AS = """\
+#!/bin/sh
+# Show the one id there is as root's, for sudo.
+if [ "$user" = root ]; then exec unshare --user --map-root-user -- "$@"; fi
+exec unshare --user --map-user=1000 --map-group=1000 -- "$@"
+"""
+
+
+def write_layer(folder: str, *, really: bool) -> None:
+    """Write the layer.
+
+    Args:
+        really: Whether `root` and `user` have ids of their own.
+    """
+    etc = f"{folder}/etc"
+    for path in (etc, f"{folder}/usr/bin", f"{folder}/usr/lib/fake-e2b"):
+        os.makedirs(path)
+    for name, text in skeleton.ETC.items():
+        skeleton.write(f"{etc}/{name}", text)
+    skeleton.write(f"{etc}/shadow", _SHADOW, 0o600)
+    skeleton.write(f"{etc}/gshadow", _GSHADOW, 0o600)
+    if really:
+        _hide_roots_own("/etc", etc)
+    become = _BECOME_REALLY
+    setpriv = shutil.which("setpriv", path=_STANDARD_PATH)
+    if really and setpriv:
+        as_root = f"{folder}/{_AS_ROOT}"
+        shutil.copyfile(setpriv, as_root)
+        os.chmod(as_root, 0o4755)
+    else:
+        become = f'user="$user" exec /{_SHOW_AS_PATH}'
+        skeleton.write(f"{folder}/{_SHOW_AS_PATH}", _SHOW_AS, 0o755)
+    script = sudo_script(become=become, root_home="/root", user_home="/home/user")
+    skeleton.write(f"{folder}/usr/bin/sudo", script, 0o755)
+
+
+def _hide_roots_own(host: str, layer: str) -> None:
+    """Hide what others may not read: keys, password hashes. A mark is a device 0:0."""
+    for path in _unreadable(host):
+        target = layer + path.removeprefix(host)
+        os.makedirs(os.path.dirname(target), exist_ok=True)
+        if not os.path.lexists(target):
+            os.mknod(target, stat.S_IFCHR, os.makedev(0, 0))
+
+
+def _unreadable(folder: str) -> Iterator[str]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            mode = entry.stat(follow_symlinks=False).st_mode
+            if stat.S_ISLNK(mode):
+                continue
+            if stat.S_ISDIR(mode):
+                if mode & 0o005 != 0o005:
+                    yield entry.path
+                else:
+                    yield from _unreadable(entry.path)
+            elif not mode & 0o004:
+                yield entry.path
+
+
+def exposed_folders() -> list[str]:
+    """Where the running Python and this package live, if a guest would not see them anyway."""
+    wanted = [sys.base_prefix, sys.prefix, os.path.dirname(os.path.realpath(fake_e2b.__file__))]
+    for name in ("node", "git", "python3"):
+        if shutil.which(name, path=_STANDARD_PATH) is None and (found := shutil.which(name)):
+            with suppress(OSError):
+                wanted.append(os.path.dirname(os.path.dirname(os.path.realpath(found))))
+    chosen: list[str] = []
+    for path in map(os.path.realpath, wanted):
+        seen = ("/usr", *chosen)
+        if path != "/" and not any(path == one or path.startswith(one + "/") for one in seen):
+            chosen.append(path)
+    return chosen

@@ -1,0 +1,179 @@
+"""The `isolated` runtime: guests made ahead of need, each in namespaces of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections import deque
+from contextlib import suppress
+
+from fake_e2b.domain.ports import Capability
+from fake_e2b.domain.user import BUILT_IN_USERS, USER
+from fake_e2b.runtime import skeleton
+from fake_e2b.runtime.files import RootedFiles
+from fake_e2b.runtime.guest.client import AgentClient
+from fake_e2b.runtime.guest.folders import remove_tree
+from fake_e2b.runtime.guest.helper import Helper
+from fake_e2b.runtime.isolated.guest import IsolatedGuest
+from fake_e2b.runtime.isolated.identity import can_map_range
+from fake_e2b.runtime.isolated.layer import exposed_folders, write_layer
+from fake_e2b.runtime.ownership import Ownership, RealOwnership, RecordedOwnership
+from fake_e2b.runtime.run_folder import RunFolder
+from fake_e2b.runtime.watch import WatchHub
+
+_SPARE_GUESTS = 2
+_NAMES = {user.uid: user.name for user in BUILT_IN_USERS.values()}
+
+
+class IsolatedRuntime:
+    """The `isolated` runtime, as the `Runtime` port. `probe` says whether it works here.
+
+    Args:
+        folder: Where to keep the sandboxes; None takes the machine's temporary folder.
+        spares: Guests kept ready.
+    """
+
+    name = "isolated"
+
+    def __init__(self, folder: str | None = None, *, spares: int = _SPARE_GUESTS) -> None:
+        self._parent = folder
+        self._wanted_spares = spares
+        self._really = can_map_range()
+        self._run: RunFolder | None = None
+        self._helper: Helper | None = None
+        self._expose: list[str] = []
+        self._numbers = itertools.count()
+        self._folders: dict[str, str] = {}
+        self._ownerships: dict[str, Ownership] = {}
+        self._guests: dict[str, IsolatedGuest] = {}
+        self._spares: deque[tuple[str, IsolatedGuest]] = deque()
+        self._filling: asyncio.Task[None] | None = None
+        self._closed = False
+        self.watches = WatchHub()
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """All; really separate users only where the machine grants a range of ids."""
+        missing = set() if self._really else {Capability.SEPARATE_USERS}
+        return frozenset(set(Capability) - missing)
+
+    async def start(self) -> None:
+        """Take a folder, start the helper, sweep, and begin to make spare guests."""
+        self._run = RunFolder(self._parent)
+        self._helper = Helper(self._run.path, self._run.lock_fd)
+        self._helper.start()
+        self._expose = exposed_folders()
+        await asyncio.to_thread(self._write_layer, self._run)
+        self._refill()
+
+    def _write_layer(self, run: RunFolder) -> None:
+        write_layer(f"{run.path}/layer", really=self._really)
+        run.sweep()
+
+    @property
+    def _path(self) -> str:
+        assert self._run is not None, "the runtime was not started"
+        return self._run.path
+
+    # Making guests.
+
+    def _make_folder(self) -> str:
+        folder = f"{self._path}/guest-{next(self._numbers)}"
+        root = f"{folder}/root"
+        for path in (folder, root, f"{folder}/upper", f"{folder}/work"):
+            os.mkdir(path, 0o755)
+        skeleton.make_folders(root)
+        for home in ("home/user", "root"):
+            skeleton.write(f"{root}/{home}/.bashrc", skeleton.BASHRC)
+            skeleton.write(f"{root}/{home}/.profile", skeleton.profile(""))
+        if self._really:
+            for name in ("", "/.bashrc", "/.profile"):
+                os.chown(f"{root}/home/user{name}", USER.uid, USER.gid)
+            if any(path.startswith("/root/") for path in self._expose):
+                os.chmod(f"{root}/root", 0o711)
+        return folder
+
+    async def _bring_up(self, folder: str) -> IsolatedGuest:
+        assert self._helper is not None
+        init = AgentClient(
+            self._helper.fork_agent(
+                "guest",
+                folder=folder,
+                layer=f"{self._path}/layer",
+                range=self._really,
+                expose=self._expose,
+            )
+        )
+        try:
+            message, fds = await init.call("root")
+        except BaseException:
+            await init.end()
+            raise
+        files = RootedFiles(fds[0], ownership=self._ownership(folder), watches=self.watches)
+        return IsolatedGuest(files, lambda: self._remove(folder), init, message["pid"])
+
+    def _ownership(self, folder: str) -> Ownership:
+        if self._really:
+            return RealOwnership(_NAMES.get, _NAMES.get)
+        return self._ownerships.setdefault(folder, RecordedOwnership())
+
+    async def _fill(self) -> None:
+        while not self._closed and len(self._spares) < self._wanted_spares:
+            folder = self._make_folder()
+            self._spares.append((folder, await self._bring_up(folder)))
+
+    def _refill(self) -> None:
+        if self._filling is None or self._filling.done():
+            self._filling = asyncio.get_running_loop().create_task(self._fill())
+
+    # The port.
+
+    async def create(self, sandbox_id: str) -> IsolatedGuest:
+        """A guest with fresh files: a spare one if there is any."""
+        while self._spares:
+            folder, guest = self._spares.popleft()
+            if guest.alive:
+                break
+            await guest.kill()
+        else:
+            folder = self._make_folder()
+            guest = await self._bring_up(folder)
+        self._refill()
+        self._folders[sandbox_id] = folder
+        self._guests[folder] = guest
+        return guest
+
+    async def boot(self, sandbox_id: str) -> IsolatedGuest:
+        """A guest on the files that `Guest.stop` left."""
+        folder = self._folders[sandbox_id]
+        guest = self._guests[folder] = await self._bring_up(folder)
+        return guest
+
+    async def discard(self, sandbox_id: str) -> None:
+        """Remove the files that `Guest.stop` left."""
+        if folder := self._folders.pop(sandbox_id, None):
+            await asyncio.to_thread(self._remove, folder)
+
+    def _remove(self, folder: str) -> None:
+        self._guests.pop(folder, None)
+        self._ownerships.pop(folder, None)
+        remove_tree(folder)
+
+    async def close(self) -> None:
+        """Kill all guests and remove everything; twice is fine."""
+        if self._run is None:
+            return
+        self._closed = True
+        if self._filling is not None:
+            with suppress(OSError):
+                await self._filling
+        guests = [*self._guests.values(), *(guest for _, guest in self._spares)]
+        await asyncio.gather(*(guest.stop() for guest in guests))
+        self._guests.clear()
+        self._spares.clear()
+        self.watches.close()
+        if self._helper is not None:
+            await self._helper.close()
+        await asyncio.to_thread(self._run.close)
+        self._run = self._helper = None
