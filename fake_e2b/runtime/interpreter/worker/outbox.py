@@ -69,6 +69,7 @@ class Outbox:
         self._armed = False
         self._waiting = 0
         self._room = threading.Event()
+        self._flushes: deque[threading.Event] = deque()
         self._active: int | None = None
         self._reading = threading.Lock()
         self._run: contextvars.ContextVar[int] = contextvars.ContextVar("run")
@@ -138,9 +139,13 @@ class Outbox:
                 self._room.wait()
 
     def flush(self) -> None:
-        """Send the text so far at once."""
-        if os.getpid() == self._pid and self._active is not None:
-            self._put("flush", self._active, "", "")
+        """Send the text so far, and wait until it is on its way."""
+        if os.getpid() == self._pid and (run := self._active) is not None:
+            sent = threading.Event()
+            self._queue.append(("flush", run, "", ""))
+            self._flushes.append(sent)
+            self._wake()
+            sent.wait()
 
     def _put(self, kind: str, run: int, stream: str, text: str) -> None:
         self._queue.append((kind, run, stream, text))
@@ -164,6 +169,8 @@ class Outbox:
             if self._wake_read in ready:
                 with contextlib.suppress(BlockingIOError):
                     os.read(self._wake_read, 65536)
+            # Read before the queue: what these wait for is in it by now, or was dropped.
+            flushed = [self._flushes.popleft() for _ in range(len(self._flushes))]
             lines: list[str] = []
             self._take_queue(lines)
             self._take_captured()
@@ -173,6 +180,8 @@ class Outbox:
                 self._flush_text(lines)
             if lines:
                 self._send("".join(lines).encode())
+            while flushed:
+                flushed.pop().set()
 
     def _take_queue(self, lines: list[str]) -> None:
         while self._queue:

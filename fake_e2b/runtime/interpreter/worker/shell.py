@@ -42,7 +42,6 @@ class _Publisher(DisplayPublisher):
     def publish(self, data: Mapping[str, object], *_: Any, **options: Any) -> None:
         """Show a value; updates of earlier ones are not passed on."""
         if not options.get("update"):
-            _flush_streams()
             shell: Shell = self.shell
             shell.post(["shown", to_message(data), False])
 
@@ -63,7 +62,6 @@ class _Hook(DisplayHook):
         self._shown = to_message(format_dict)
 
     def finish_displayhook(self) -> None:
-        _flush_streams()
         if self._shown:
             shell: Shell = self.shell
             shell.post(["shown", self._shown, True])
@@ -96,14 +94,8 @@ class KernelShell(InteractiveShell):
         self.leaving = True
 
     def _showtraceback(self, etype: type, evalue: BaseException, stb: list[str]) -> None:
-        _flush_streams()
         self.failure = (etype.__name__, _text_of(evalue), list(stb))
         self.post(["error", *self.failure])
-
-
-def _flush_streams() -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
 
 
 def _text_of(error: BaseException) -> str:
