@@ -1,0 +1,152 @@
+"""A runtime of plain objects: the backend's rules without a machine."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from typing import Any
+
+from fake_e2b.backend.control import ControlBackend
+from fake_e2b.backend.machine import Machine
+from fake_e2b.backend.settings import ControlSettings
+from fake_e2b.domain.clock import SECOND_NS, ManualClock
+from fake_e2b.domain.entry import DiskUsage
+from fake_e2b.domain.ids import IdSource
+from fake_e2b.domain.ports import ResourceUsage
+from fake_e2b.domain.sandbox import Sandbox
+from fake_e2b.domain.team import Team
+from fake_e2b.wire.signature import sign
+
+START_NS = 1_787_000_000 * SECOND_NS
+KEY = "e2b_" + "0" * 40
+
+
+class Gate:
+    """Holds those who pass until it is opened; says when somebody waits."""
+
+    def __init__(self) -> None:
+        self._open = asyncio.Event()
+        self.reached = asyncio.Event()
+
+    def open(self) -> None:
+        self._open.set()
+
+    async def passing(self) -> None:
+        self.reached.set()
+        await self._open.wait()
+
+
+@dataclass
+class MemoryGuest:
+    """Notes what it is told; `gates` and `failures` are by the step's name."""
+
+    runtime: MemoryRuntime
+    sandbox_id: str
+    steps: list[str] = field(default_factory=list)
+    alive: bool = True
+
+    async def _step(self, name: str) -> None:
+        self.steps.append(name)
+        await self.runtime.step(name)
+
+    async def pause(self) -> None:
+        await self._step("pause")
+
+    async def resume(self) -> None:
+        await self._step("resume")
+
+    async def stop(self) -> None:
+        await self._step("stop")
+        self.runtime.stored.add(self.sandbox_id)
+
+    async def kill(self) -> None:
+        self.alive = False
+        await self._step("kill")
+        self.runtime.guests.pop(self.sandbox_id, None)
+
+    async def usage(self) -> ResourceUsage:
+        await self._step("usage")
+        return ResourceUsage(2, 1.5, 512, 100, 10, DiskUsage(1000, 50))
+
+
+class MemoryRuntime:
+    """Guests by sandbox ID; what is stored on its disk."""
+
+    name = "memory"
+
+    def __init__(self) -> None:
+        self.guests: dict[str, MemoryGuest] = {}
+        self.stored: set[str] = set()
+        self.gates: dict[str, Gate] = {}
+        self.failures: dict[str, Exception] = {}
+
+    def gate(self, step: str) -> Gate:
+        """Hold every further `step` until the gate is opened."""
+        self.gates[step] = Gate()
+        return self.gates[step]
+
+    async def step(self, name: str) -> None:
+        if name in self.gates:
+            await self.gates[name].passing()
+        if name in self.failures:
+            raise self.failures[name]
+
+    async def create(self, sandbox_id: str) -> Any:
+        await self.step("create")
+        guest = self.guests[sandbox_id] = MemoryGuest(self, sandbox_id)
+        return guest
+
+    async def boot(self, sandbox_id: str) -> Any:
+        await self.step("boot")
+        self.stored.remove(sandbox_id)
+        guest = self.guests[sandbox_id] = MemoryGuest(self, sandbox_id)
+        return guest
+
+    async def discard(self, sandbox_id: str) -> None:
+        await self.step("discard")
+        self.stored.discard(sandbox_id)
+        self.guests.pop(sandbox_id, None)
+
+
+class MemoryEnvd:
+    closed = False
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+async def gather(steps: Any) -> None:
+    await asyncio.gather(*steps)
+
+
+class World:
+    """One backend on a memory runtime, a clock that stands still, and a team with a key."""
+
+    def __init__(self, settings: ControlSettings | None = None) -> None:
+        self.clock = ManualClock(START_NS)
+        self.runtime = MemoryRuntime()
+        self.booted_with: list[dict[str, str]] = []
+        self.backend = ControlBackend(
+            clock=self.clock,
+            ids=IdSource(7),
+            runtime=self.runtime,  # type: ignore[arg-type]  # its guests have no files
+            machines=self._boot,
+            make_event=asyncio.Event,
+            sign=sign,
+            settings=settings,
+            together=gather,
+        )
+        self.team: Team = self.backend.teams.add_team("acme")
+        self.backend.teams.add_key(self.team, KEY)
+        self.departed: list[str] = []
+        self.backend.sandboxes.on_departure(self.departed.append)
+
+    async def _boot(self, sandbox: Sandbox, guest: Any) -> Machine:
+        await self.runtime.step("machine")
+        self.booted_with.append(dict(sandbox.env_vars))
+        return Machine(guest, MemoryEnvd())
+
+    async def advance(self, seconds: float) -> list[Any]:
+        """Move the clock and run what is due, as the server does."""
+        self.clock.move_to(self.clock.now_ns() + round(seconds * SECOND_NS))
+        return await self.backend.sandboxes.run_due()
