@@ -43,6 +43,8 @@ class Envd:
         env_vars: Mapping[str, str],
     ) -> None:
         self.guest = guest
+        self.clock = clock
+        self.ids = ids
         self.access_token = access_token
         self.env_vars: dict[str, str] = {
             **env_vars,
