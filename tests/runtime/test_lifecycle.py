@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fake_e2b.domain.ports import Capability, Guest, Runtime
-from fake_e2b.domain.process import ProcessExit, PtySize
+from fake_e2b.domain.process import ProcessExit, PtySize, SpawnError
 from fake_e2b.domain.user import ROOT, USER
 from fake_e2b.runtime.select import choose_runtime
 from tests.runtime.guests import (
@@ -258,9 +258,9 @@ class TestPrivacy:
 
     async def test_users_are_root_and_user(self, runtime: Runtime, guest: Guest) -> None:
         needs(runtime, Capability.OWN_USERS)
-        script = "whoami; id -u; hostname; echo ~; stat -c %U:%G ~ /usr/bin"
+        script = "whoami; id -u; hostname; echo ~; stat -c %U:%G ~"
         assert (await run(guest, *shell(script))).stdout.split() == [
-            "user", "1000", "e2b.local", "/home/user", "user:user", "root:root",
+            "user", "1000", "e2b.local", "/home/user", "user:user",
         ]  # fmt: skip
         script = "whoami; id -u; echo ~"
         assert (await run(guest, *shell(script), user=ROOT)).stdout.split() == [
@@ -269,14 +269,36 @@ class TestPrivacy:
         assert (await run(guest, "sudo", "whoami")).stdout == "root\n"
         assert (await run(guest, "sudo", "-u", "user", "whoami")).stdout == "user\n"
 
+    async def test_user_may_not_what_root_may(self, runtime: Runtime, guest: Guest) -> None:
+        needs(runtime, Capability.SEPARATE_USERS)
+        touch = "touch /usr/bin/mine /root/mine; cat /etc/shadow >/dev/null; stat -c %U /usr/bin"
+        result = await run(guest, *shell(touch))
+        assert result.stderr.count("Permission denied") == 3
+        assert result.stdout == "root\n"
+        assert (await run(guest, *shell(touch), user=ROOT)).stderr == ""
+        assert not Path("/usr/bin/mine").exists()
+        assert (await run(guest, "sudo", "stat", "-c", "%U", "/root/mine")).stdout == "root\n"
+        with pytest.raises(SpawnError) as caught:
+            await guest.spawn(request("true", cwd="/root/private"))
+        assert caught.value.stage == "cwd"
+
+    async def test_what_only_the_hosts_root_may_read_is_hidden(
+        self, runtime: Runtime, guest: Guest
+    ) -> None:
+        needs(runtime, Capability.PROTECTED_HOST)
+        script = "cat /etc/shadow; ls /home /root; ls -d /etc/ssl/private /etc/ssh/ssh_host_*_key"
+        result = await run(guest, *shell(script), user=ROOT)
+        assert "$" not in result.stdout
+        assert set(result.stdout.split()) & {"/etc/ssl/private", *os.listdir("/home")} <= {"user"}
+
     async def test_the_hosts_own_files_are_safe(
         self, runtime: Runtime, guest: Guest, make_guest: MakeGuest
     ) -> None:
         needs(runtime, Capability.PROTECTED_HOST)
         other = await make_guest()
-        await run(guest, *shell("rm -rf /usr/share /etc/* /home /root /var"), user=ROOT)
+        await run(guest, *shell("rm -rf /usr/bin /etc/* /home /root /var"), user=ROOT)
         assert Path("/etc/passwd").exists()
-        assert Path("/usr/share").is_dir()
+        assert Path("/usr/bin/env").exists()
         assert (await run(other, "whoami")).stdout == "user\n"
 
     async def test_pids_are_the_sandboxs_own(self, runtime: Runtime, guest: Guest) -> None:

@@ -16,17 +16,14 @@ import signal
 import socket
 import time
 import traceback
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
 
 from . import tree
 from .frames import FrameReader, Message, send
 from .spawn import Spawner, StartError
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-Reply = tuple[Message, "Sequence[int]"]
-Operation = "Callable[[Message, list[int]], Reply]"
+Reply = tuple[Message, Sequence[int]]
+Operation = Callable[[Message, list[int]], Reply]
 _ROUND_PAUSE_S = 0.0002
 _IGNORED = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 
