@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from fake_e2b._version import __version__
+from fake_e2b.domain.ports import Capability
+from fake_e2b.runtime.interpreter.host import KernelHost
+from fake_e2b.runtime.local import LocalRuntime
+from tests.helpers.script import MODULE, SCRIPT, in_terminal, run_script
+
+
+def test_it_says_of_each_capability_whether_it_holds_here():
+    ended = run_script("doctor")
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert f"fake-e2b {__version__}" in ended.stdout
+    for capability in Capability:
+        assert capability.value in ended.stdout
+    assert "E2B's SDKs: e2b " in ended.stdout
+
+
+def test_programs_read_it_as_json():
+    report = json.loads(run_script("doctor", "--json").stdout)
+    by_name = {finding["capability"]: finding for finding in report["findings"]}
+    assert {capability.name.lower() for capability in Capability} == by_name.keys() - {None}
+    local = {capability.name.lower() for capability in LocalRuntime().capabilities}
+    assert {name for name, each in by_name.items() if "local" in each["runtimes"]} >= local
+    assert report["version"] == __version__
+    assert report["interpreter"]["held"] is (KernelHost().available is None)
+    assert report["sdks"]["e2b"]
+
+
+def test_what_does_not_hold_comes_with_the_reason():
+    report = json.loads(run_script("doctor", "--json").stdout)
+    assert all(finding["held"] or finding["advice"] for finding in report["findings"])
+
+
+def test_a_terminal_shows_the_same():
+    with in_terminal(*SCRIPT, "doctor") as terminal:
+        terminal.read_until("Runtimes")
+        terminal.read_until("E2B's SDKs:")
+        assert terminal.wait() == 0
+
+
+@pytest.mark.parametrize("program", [SCRIPT, MODULE], ids=["script", "module"])
+def test_the_version_is_the_packages(program):
+    ended = run_script("--version", program=program)
+    assert (ended.returncode, ended.stdout) == (0, f"fake-e2b {__version__}\n")
+
+
+@pytest.mark.parametrize("arguments", [[], ["sreve"], ["doctor", "--jsno"]])
+def test_a_wrong_command_line_is_refused_with_the_form(arguments):
+    ended = run_script(*arguments)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "usage: fake-e2b" in ended.stderr
+
+
+def test_a_reader_that_has_had_enough_is_no_error():
+    ended = run_script("run", "--", "bash", "-c", f"{SCRIPT[0]} doctor | true")
+    assert ended.stderr == ""
