@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import posixpath
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import suppress
 
 from fake_e2b.backend.entries import go_reason
@@ -20,7 +20,7 @@ _PIECE_BYTES = 256 * 1024
 
 def compose(
     daemon: Daemon, sources: Sequence[str], destination: str, user: User, *, unique: str
-) -> Iterator[None]:
+) -> Generator[None, None, None]:
     """Join files in order, put the result in place, remove the sources; in steps.
 
     A source may be listed several times. Each step is a piece copied, so that the caller can let

@@ -74,6 +74,11 @@ class MultipartReader:
         self._kept = b""
         self._is_content_start = False
 
+    @property
+    def is_in_content(self) -> bool:
+        """Whether the last event was a part's start or its content."""
+        return self._state is _State.CONTENT
+
     def feed(self, data: bytes) -> Iterator[Event]:
         """Events of one more piece; to be used up before the next call.
 
