@@ -8,12 +8,13 @@ command is the host's, and so are its users, its ports and its process table.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import os
 import shutil
 import socket
 import sys
+from collections import deque
 from collections.abc import Mapping
-from contextlib import suppress
 
 from fake_e2b.domain.ports import Capability, Joining
 from fake_e2b.domain.process import SpawnRequest
@@ -33,6 +34,7 @@ from fake_e2b.runtime.watch import WatchHub
 _STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _WANTED_PROGRAMS = ("python3", "node", "npm", "npx", "git")
 _AGENT = "agent"
+_SPARE_FOLDERS = 8
 
 
 class LocalGuest(AgentGuest):
@@ -113,6 +115,10 @@ class LocalRuntime:
         self._run: RunFolder | None = None
         self._helper: Helper | None = None
         self._guests: dict[str, LocalGuest] = {}
+        self._numbers = itertools.count()
+        self._spares: deque[str] = deque()
+        self._filling: asyncio.Task[None] | None = None
+        self._closing = False
         self._ownerships: dict[str, RecordedOwnership] = {}
         self.watches = WatchHub()
 
@@ -134,8 +140,9 @@ class LocalRuntime:
         self._run = RunFolder(self._parent)
         self._helper = Helper(self._run.path, self._run.lock_fd)
         self._helper.start()
-        self._fill_bin(f"{self._run.path}/bin")
+        self._fill_bin(self._bin_folder)
         await asyncio.to_thread(self._run.sweep)
+        self._refill()
 
     def _fill_bin(self, folder: str) -> None:
         os.mkdir(folder)
@@ -145,28 +152,54 @@ class LocalRuntime:
             if shutil.which(name, path=_STANDARD_PATH) is None and (found := shutil.which(name)):
                 os.symlink(os.path.realpath(found), f"{folder}/{name}")
 
-    def _root(self, sandbox_id: str) -> str:
+    @property
+    def _path(self) -> str:
         assert self._run is not None, "the runtime was not started"
-        return f"{self._run.path}/{sandbox_id}"
+        return self._run.path
+
+    @property
+    def _bin_folder(self) -> str:
+        return f"{self._path}/bin"
+
+    def _root(self, sandbox_id: str) -> str:
+        return f"{self._path}/{sandbox_id}"
 
     def ownership(self, sandbox_id: str) -> RecordedOwnership:
         """Who owns the sandbox's files, over all its boots."""
         return self._ownerships.setdefault(sandbox_id, RecordedOwnership())
 
+    # Fresh folders are made ahead of need, in a worker thread: a new inode may cost as much as a
+    # whole request.
+
+    def _make_folder(self, path: str) -> None:
+        os.mkdir(path, 0o755)
+        os.chmod(path, 0o755)
+        skeleton.make_folders(path, (*skeleton.FOLDERS, ("etc", 0o755)))
+        for name, text in skeleton.ETC.items():
+            skeleton.write(f"{path}/etc/{name}", text)
+        profile = skeleton.profile(self._bin_folder)
+        for home in ("home/user", "root"):
+            skeleton.write(f"{path}/{home}/.bashrc", skeleton.BASHRC)
+            skeleton.write(f"{path}/{home}/.profile", profile)
+
+    async def _fill(self) -> None:
+        while len(self._spares) < _SPARE_FOLDERS and not self._closing:
+            path = f"{self._path}/spare-{next(self._numbers)}"
+            await asyncio.to_thread(self._make_folder, path)
+            self._spares.append(path)
+
+    def _refill(self) -> None:
+        if self._filling is None or self._filling.done():
+            self._filling = asyncio.get_running_loop().create_task(self._fill())
+
     async def create(self, sandbox_id: str) -> LocalGuest:
         """A guest with fresh files."""
         root = self._root(sandbox_id)
-        os.mkdir(root, 0o755)
-        os.chmod(root, 0o755)
-        skeleton.make_folders(root)
-        os.mkdir(f"{root}/etc")
-        for name, text in skeleton.ETC.items():
-            skeleton.write(f"{root}/etc/{name}", text)
-        assert self._run is not None
-        for home in ("home/user", "root"):
-            skeleton.write(f"{root}/{home}/.bashrc", skeleton.BASHRC)
-            text = skeleton.profile(f"{self._run.path}/bin")
-            skeleton.write(f"{root}/{home}/.profile", text)
+        if self._spares:
+            os.rename(self._spares.popleft(), root)
+        else:
+            self._make_folder(root)
+        self._refill()
         return self._guest(sandbox_id)
 
     async def boot(self, sandbox_id: str) -> LocalGuest:
@@ -174,8 +207,7 @@ class LocalRuntime:
         return self._guest(sandbox_id)
 
     def _guest(self, sandbox_id: str) -> LocalGuest:
-        assert self._run is not None
-        guest = LocalGuest(self, sandbox_id, self._root(sandbox_id), f"{self._run.path}/bin")
+        guest = LocalGuest(self, sandbox_id, self._root(sandbox_id), self._bin_folder)
         self._guests[sandbox_id] = guest
         return guest
 
@@ -193,10 +225,12 @@ class LocalRuntime:
         """Kill all guests and remove everything; twice is fine."""
         if self._run is None:
             return
-        for guest in tuple(self._guests.values()):
-            with suppress(OSError):
-                await guest.stop()
+        self._closing = True
+        if self._filling is not None:
+            await self._filling
+        await asyncio.gather(*(guest.stop() for guest in self._guests.values()))
         self._guests.clear()
+        self._spares.clear()
         self.watches.close()
         if self._helper is not None:
             await self._helper.close()

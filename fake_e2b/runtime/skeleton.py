@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 FOLDERS: tuple[tuple[str, int], ...] = (
     ("home", 0o755),
     ("home/user", 0o755),
     ("root", 0o700),
     ("tmp", 0o1777),
-    ("run", 0o755),
     ("var", 0o755),
+)
+"""Path below the sandbox's root, and mode: what every sandbox has."""
+
+MACHINE_FOLDERS: tuple[tuple[str, int], ...] = (
+    ("run", 0o755),
     ("var/log", 0o755),
     ("var/tmp", 0o1777),
     ("opt", 0o755),
@@ -18,7 +23,7 @@ FOLDERS: tuple[tuple[str, int], ...] = (
     ("mnt", 0o755),
     ("media", 0o755),
 )
-"""Path below the sandbox's root, and mode."""
+"""What one that is a whole machine has on top."""
 
 ETC: dict[str, str] = {
     "hostname": "e2b.local\n",
@@ -51,9 +56,9 @@ def profile(path_first: str) -> str:
     )
 
 
-def make_folders(root: str) -> None:
-    """Make `FOLDERS` below `root`, with their exact modes whatever the umask."""
-    for name, mode in FOLDERS:
+def make_folders(root: str, folders: Sequence[tuple[str, int]]) -> None:
+    """Make folders below `root`, with their exact modes whatever the umask."""
+    for name, mode in folders:
         path = f"{root}/{name}"
         os.mkdir(path)
         os.chmod(path, mode)

@@ -93,6 +93,7 @@ def stop(root: int, *, spare: frozenset[int] = frozenset()) -> list[int]:
         fresh = [row for row in descendants(root) if row.pid not in done and row.state not in "ZX"]
         if not fresh:
             return order
+        parents = {row.parent for row in fresh}
         for row in fresh:
             done.add(row.pid)
             if row.state in "Tt":
@@ -102,6 +103,9 @@ def stop(root: int, *, spare: frozenset[int] = frozenset()) -> list[int]:
             except OSError:
                 continue
             order.append(row.pid)
+            if row.pid in parents:
+                _wait_until_stopped(row.pid)
+        for row in fresh:
             _wait_until_stopped(row.pid)
 
 

@@ -83,7 +83,7 @@ class IsolatedRuntime:
         root = f"{folder}/root"
         for path in (folder, root, f"{folder}/upper", f"{folder}/work"):
             os.mkdir(path, 0o755)
-        skeleton.make_folders(root)
+        skeleton.make_folders(root, skeleton.FOLDERS + skeleton.MACHINE_FOLDERS)
         for home in ("home/user", "root"):
             skeleton.write(f"{root}/{home}/.bashrc", skeleton.BASHRC)
             skeleton.write(f"{root}/{home}/.profile", skeleton.profile(""))
