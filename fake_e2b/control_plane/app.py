@@ -88,7 +88,8 @@ class ControlPlane:
             await body.drain()
         except ClientGoneError:
             return
-        answer.headers += cors.headers_for(headers)
+        if not cors.is_preflight(scope["method"], headers):
+            answer.headers += cors.headers_for(headers)
         await send_answer(send, answer)
 
     async def _answer(self, scope: Scope, headers: Mapping[str, str], body: Body) -> Answer:

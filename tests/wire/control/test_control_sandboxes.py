@@ -181,7 +181,11 @@ async def test_templates_go_by_name(client: httpx.AsyncClient, template: str) ->
             "characters.",
         ),
         (
-            {"network": {"rules": {"a.test": [{"transform": {"headers": {"X": "${e2b.secrets."}}}]}}},
+            {
+                "network": {
+                    "rules": {"a.test": [{"transform": {"headers": {"X": "${e2b.secrets."}}}]}
+                }
+            },
             "Network transform header contains a malformed E2B placeholder.",
         ),
     ],
