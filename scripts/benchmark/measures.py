@@ -235,7 +235,7 @@ def long_list(fake: Server, canned: Server, samples: int) -> Iterator[Row]:
         options = {"api_url": running.url, "sandbox_url": running.url, "api_key": running.api_key}
         sandbox_id = Sandbox.create("base", metadata={"n": "0"}, timeout=3600, **options).sandbox_id
         # Ten thousand real sandboxes are not what is measured: records alone are listed.
-        store = running._fake().backend.sandboxes.store
+        store = running._fake().backend.sandboxes._store
         record = store.get(sandbox_id)
         assert record is not None
 

@@ -28,10 +28,10 @@ def test_input_is_echoed_and_answered() -> None:
     sandbox = Sandbox.create()
     terminal = sandbox.pty.create(size=PtySize(rows=24, cols=80))
 
-    sandbox.pty.send_stdin(terminal.pid, b'echo "Hello from PTY"\n')
+    sandbox.pty.send_stdin(terminal.pid, b'echo "Hello from PTY $((6*7))"\n')
 
-    shown = read_until(terminal, "\r\nHello from PTY\r\n")
-    assert 'echo "Hello from PTY"' in shown
+    shown = read_until(terminal, "Hello from PTY 42\r\n")
+    assert 'echo "Hello from PTY $((6*7))"' in shown
 
 
 def test_resize_reaches_the_program() -> None:

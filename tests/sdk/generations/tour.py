@@ -32,7 +32,7 @@ def commands(sandbox):
     assert sandbox.commands.run("echo $A", envs={"A": "mine"}).stdout == "mine\n"
     failed = raised(CommandExitException, lambda: sandbox.commands.run("echo no >&2; exit 3"))
     assert (failed.exit_code, failed.stderr) == (3, "no\n")
-    raised(TimeoutException, lambda: sandbox.commands.run("sleep 60", timeout=0.3))
+    raised(TimeoutException, lambda: sandbox.commands.run("sleep 60", timeout=1))
 
 
 def background(sandbox):

@@ -13,6 +13,14 @@ export async function keep(t, make) {
   return sandbox
 }
 
+/** Ask `probe` again and again until it gives something true. */
+export async function eventually(probe, timeoutMs = 10_000) {
+  const deadline = Date.now() + timeoutMs
+  while (!(await probe())) {
+    if (Date.now() > deadline) throw new Error(`not within ${timeoutMs} ms: ${probe}`)
+  }
+}
+
 /** Collects what `onData` gets; `until` waits for a text. */
 export class Screen {
   shown = ''
