@@ -92,8 +92,7 @@ async def _send_packed(
     stream = GzipStream()
     piece = _read(file, _PIECE_BYTES)
     start = stream.feed(piece) if piece else b""
-    if len(piece) < _PIECE_BYTES:
-        piece = _read(file, _PIECE_BYTES)  # most often the end
+    piece = _read(file, _PIECE_BYTES) if piece else b""  # most often the end
     if not piece:
         body = start + stream.finish()
         if len(body) <= _BUFFERED_BYTES:
