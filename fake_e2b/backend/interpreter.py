@@ -20,7 +20,7 @@ _DEFAULT_ID = "default"
 _ALIASES = {"js": "javascript", "ts": "typescript"}
 _PREPARED = frozenset({"python", "javascript", "typescript", "bash", "r", "java"})
 """The languages whose contexts get the sandbox's variables and their working folder."""
-_KERNELS = {"python": "python", "python3": "python"}
+_KERNELS = {"python": "python", "python3": "python", "bash": "bash"}
 """The kernels that the fake has, by the names that contexts know them by."""
 
 _UNAUTHORISED = {
@@ -190,7 +190,7 @@ class Interpreter:
         if language not in _KERNELS:
             if language not in _PREPARED:
                 raise InterpreterError(InterpreterKind.KERNEL_UNKNOWN, language=language)
-            raise GapError("execute", f"there is no {language} kernel, only a python one")
+            raise GapError("execute", f"there is no {language} kernel, only python and bash")
         if reason := self._kernels.missing(_KERNELS[language]):
             raise GapError("execute", reason)
 

@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import posixpath
+import shutil
 import socket
 import subprocess
 import sys
@@ -104,8 +105,8 @@ class KernelHost:
 
     def missing(self, language: str) -> str | None:
         """Why kernels of `language` cannot run on this machine."""
-        if language != "python":
-            return f"kernels for {language} are not built"
+        if language == "bash" and shutil.which("bash") is None:
+            return "bash is not installed"
         return self.available
 
     def warm(self) -> None:
@@ -122,7 +123,7 @@ class KernelHost:
         kernel = self._spares.pop(0) if self._spares else self._fork()
         settled = False
         try:
-            await kernel.settle(_place(guest.joining(), cwd))
+            await kernel.settle(_place(guest.joining(), language, cwd))
         except KernelStartError as error:
             raise KernelStartError(self._fatal or str(error)) from None
         else:
@@ -256,7 +257,7 @@ def _kernel_path() -> str:
     return f"{os.path.dirname(sys.executable)}:{_SYSTEM_PATH}"
 
 
-def _place(joining: Joining, cwd: str) -> Mapping[str, object]:
+def _place(joining: Joining, language: str, cwd: str) -> Mapping[str, object]:
     """Where a kernel belongs, in host terms; the first message to its worker."""
     prefix = joining.path_prefix
     environment = {
@@ -272,6 +273,7 @@ def _place(joining: Joining, cwd: str) -> Mapping[str, object]:
         environment |= {"TMPDIR": f"{prefix}/tmp", "PIP_TARGET": packages}
         paths.append(packages)
     return {
+        "language": language,
         "namespaces_of": joining.namespaces_of,
         "cwd": prefix + posixpath.normpath(posixpath.join(_HOME, cwd)),
         "home_folder": prefix + _HOME,

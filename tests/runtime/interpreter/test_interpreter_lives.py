@@ -94,7 +94,7 @@ async def test_python3_is_one_more_kernel_without_variables(session: Session) ->
     assert await session.text(code) == "1"
 
 
-@pytest.mark.parametrize("language", ["javascript", "TS", "bash", "r", "java"])
+@pytest.mark.parametrize("language", ["javascript", "TS", "r", "java"])
 async def test_languages_that_are_not_built(session: Session, language: str) -> None:
     with pytest.raises(GapError, match=r"there is no \w+ kernel"):
         session.start("1", language=language)

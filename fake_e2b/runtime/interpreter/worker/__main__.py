@@ -30,3 +30,4 @@ def _load_package() -> None:
 if __name__ == "__main__":
     _load_package()
     importlib.import_module(f"{_PACKAGE}.zygote").main(int(sys.argv[1]), json.loads(sys.argv[2]))
+    os._exit(0)  # taking all the modules down in order would only cost time

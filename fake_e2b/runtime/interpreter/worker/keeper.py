@@ -18,11 +18,15 @@ import select
 import signal
 import socket
 import sys
+import time
+from collections import defaultdict
 from collections.abc import Callable
 
 from .linux import Linux
 
 _LISTS_PROCESSES = sys.platform == "linux"
+_LOOK_AGAIN_S = 0.002
+_LISTS_CHILDREN = os.path.exists(f"/proc/self/task/{os.getpid()}/children")
 
 
 def keep(control: socket.socket, linux: Linux, run_worker: Callable[[], None]) -> None:
@@ -118,27 +122,44 @@ def _end_family(worker: int) -> None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(worker, signal.SIGKILL)
         try:
-            os.waitpid(-1, 0)
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
         except ChildProcessError:
             return
+        # Not a blocking wait: a look at the family can miss one that is just being forked.
+        time.sleep(_LOOK_AGAIN_S)
 
 
 def _descendants(worker: int) -> list[int]:
     """Every living process below this one; where processes cannot be listed, the worker."""
     if not _LISTS_PROCESSES:
         return [worker]
-    children: dict[int, list[int]] = {}
+    children = _listed_children if _LISTS_CHILDREN else _table_of_children().__getitem__
+    found: list[int] = []
+    heads = [os.getpid()]
+    while heads:
+        below = children(heads.pop())
+        found += below
+        heads += below
+    return found
+
+
+def _listed_children(pid: int) -> list[int]:
+    """The children of all threads of a process, from the kernel's own lists."""
+    found: list[int] = []
+    with contextlib.suppress(OSError):
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/children", "rb") as children:
+                found += map(int, children.read().split())
+    return found
+
+
+def _table_of_children() -> defaultdict[int, list[int]]:
+    """The same for every process, from the parents' side; for kernels without those lists."""
+    table: defaultdict[int, list[int]] = defaultdict(list)
     for name in os.listdir("/proc"):
         if name.isdigit():
             with contextlib.suppress(OSError), open(f"/proc/{name}/stat", "rb") as stat:
                 # The name in parentheses may itself hold parentheses and blanks.
-                fields = stat.read().rpartition(b")")[2].split()
-                if fields[0] != b"Z":
-                    children.setdefault(int(fields[1]), []).append(int(name))
-    found: list[int] = []
-    heads = [os.getpid()]
-    while heads:
-        below = children.get(heads.pop(), [])
-        found += below
-        heads += below
-    return found
+                table[int(stat.read().rpartition(b")")[2].split()[1])].append(int(name))
+    return table

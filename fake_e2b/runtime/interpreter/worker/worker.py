@@ -13,12 +13,14 @@ import contextlib
 import json
 import os
 import random
+import select
 import signal
 import socket
 import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
+from .bash import BashCells
 from .join import enter_namespaces, settle
 from .linux import Linux
 from .outbox import Outbox, Stream
@@ -30,8 +32,9 @@ _LENGTH_BYTES = 4
 def run_worker(shell: Shell, channel: socket.socket, linux: Linux) -> NoReturn:
     """Wait for a place, then for cells, until the server closes the channel."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    # Copies the memory that every cell touches now, while nobody waits for it.
-    shell.run_cell("1 + 1", store_history=False, silent=True)
+    if not select.select([channel], [], [], 0)[0]:
+        # Copies the memory that every cell touches now, while nobody waits for it.
+        shell.run_cell("1 + 1", store_history=False, silent=True)
     try:
         place = _receive(channel)
         if place["namespaces_of"] is not None:
@@ -47,6 +50,12 @@ def run_worker(shell: Shell, channel: socket.socket, linux: Linux) -> NoReturn:
     except OSError as error:
         channel.sendall(json.dumps(["refused", str(error)]).encode() + b"\n")
         os._exit(1)
+    if place["language"] == "bash":
+        cells = BashCells(channel)
+        channel.sendall(b'["ready"]\n')
+        with contextlib.suppress(EOFError, OSError):
+            cells.serve(lambda: _receive(channel))
+        os._exit(0)
     outbox = Outbox(channel)
     sys.stdout, sys.stderr = Stream(outbox, "stdout"), Stream(outbox, "stderr")
     sys.argv = [""]
