@@ -165,7 +165,7 @@ class AgentGuest:
     async def kill(self) -> None:
         """End every program and remove every file."""
         await self.stop()
-        await asyncio.to_thread(self._remove)
+        self._remove()
 
     # Agents.
 

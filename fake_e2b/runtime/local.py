@@ -22,7 +22,6 @@ from fake_e2b.domain.user import User
 from fake_e2b.runtime import skeleton
 from fake_e2b.runtime.agent_guest import AgentGuest
 from fake_e2b.runtime.files import RootedFiles
-from fake_e2b.runtime.guest.folders import remove_tree
 from fake_e2b.runtime.guest.helper import Helper
 from fake_e2b.runtime.guest.sudo import sudo_script
 from fake_e2b.runtime.guest.tree import descendants
@@ -213,13 +212,14 @@ class LocalRuntime:
 
     async def discard(self, sandbox_id: str) -> None:
         """Remove the files that `Guest.stop` left."""
-        await asyncio.to_thread(self.remove, sandbox_id)
+        self.remove(sandbox_id)
 
     def remove(self, sandbox_id: str) -> None:
         """Remove the sandbox's files and forget it."""
         self._guests.pop(sandbox_id, None)
         self._ownerships.pop(sandbox_id, None)
-        remove_tree(self._root(sandbox_id))
+        assert self._run is not None
+        self._run.throw_away(self._root(sandbox_id))
 
     async def close(self) -> None:
         """Kill all guests and remove everything; twice is fine."""
@@ -232,6 +232,7 @@ class LocalRuntime:
         self._guests.clear()
         self._spares.clear()
         self.watches.close()
+        await self._run.settle()
         if self._helper is not None:
             await self._helper.close()
         await asyncio.to_thread(self._run.close)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import fcntl
+import itertools
 import os
 import signal
 import stat
@@ -34,6 +36,26 @@ class RunFolder:
         fcntl.flock(self.lock_fd, fcntl.LOCK_EX)
         self.path = f"{self._base}/{_PREFIX}{Path(fresh).name.removeprefix('new-')}"
         os.rename(fresh, self.path)
+        self._thrown_away = itertools.count()
+        self._removals: set[asyncio.Task[None]] = set()
+
+    def throw_away(self, path: str) -> None:
+        """Remove a folder of this run: its name is free at once, the rest goes by and by.
+
+        A missing one is no error.
+        """
+        heap = f"{self.path}/removed-{next(self._thrown_away)}"
+        try:
+            os.rename(path, heap)
+        except FileNotFoundError:
+            return
+        removal = asyncio.get_running_loop().create_task(asyncio.to_thread(remove_tree, heap))
+        self._removals.add(removal)
+        removal.add_done_callback(self._removals.discard)
+
+    async def settle(self) -> None:
+        """Wait until everything thrown away is gone."""
+        await asyncio.gather(*self._removals)
 
     def close(self) -> None:
         """Give the lock back and remove the folder, if the helper has not done so."""

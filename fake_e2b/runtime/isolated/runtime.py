@@ -13,7 +13,6 @@ from fake_e2b.domain.user import BUILT_IN_USERS, USER
 from fake_e2b.runtime import skeleton
 from fake_e2b.runtime.files import RootedFiles
 from fake_e2b.runtime.guest.client import AgentClient
-from fake_e2b.runtime.guest.folders import remove_tree
 from fake_e2b.runtime.guest.helper import Helper
 from fake_e2b.runtime.isolated.guest import IsolatedGuest
 from fake_e2b.runtime.isolated.identity import can_map_range
@@ -48,6 +47,7 @@ class IsolatedRuntime:
         self._ownerships: dict[str, Ownership] = {}
         self._guests: dict[str, IsolatedGuest] = {}
         self._spares: deque[tuple[str, IsolatedGuest]] = deque()
+        self._layer: asyncio.Task[None] | None = None
         self._filling: asyncio.Task[None] | None = None
         self._closed = False
         self.watches = WatchHub()
@@ -64,12 +64,11 @@ class IsolatedRuntime:
         self._helper = Helper(self._run.path, self._run.lock_fd)
         self._helper.start()
         self._expose = exposed_folders()
-        await asyncio.to_thread(self._write_layer, self._run)
+        self._layer = asyncio.get_running_loop().create_task(
+            asyncio.to_thread(write_layer, f"{self._path}/layer", really=self._really)
+        )
+        await asyncio.to_thread(self._run.sweep)
         self._refill()
-
-    def _write_layer(self, run: RunFolder) -> None:
-        write_layer(f"{run.path}/layer", really=self._really)
-        run.sweep()
 
     @property
     def _path(self) -> str:
@@ -96,6 +95,8 @@ class IsolatedRuntime:
 
     async def _bring_up(self, folder: str) -> IsolatedGuest:
         assert self._helper is not None
+        assert self._layer is not None
+        await asyncio.shield(self._layer)
         init = AgentClient(
             self._helper.fork_agent(
                 "guest",
@@ -153,26 +154,29 @@ class IsolatedRuntime:
     async def discard(self, sandbox_id: str) -> None:
         """Remove the files that `Guest.stop` left."""
         if folder := self._folders.pop(sandbox_id, None):
-            await asyncio.to_thread(self._remove, folder)
+            self._remove(folder)
 
     def _remove(self, folder: str) -> None:
         self._guests.pop(folder, None)
         self._ownerships.pop(folder, None)
-        remove_tree(folder)
+        assert self._run is not None
+        self._run.throw_away(folder)
 
     async def close(self) -> None:
         """Kill all guests and remove everything; twice is fine."""
         if self._run is None:
             return
         self._closed = True
-        if self._filling is not None:
-            with suppress(OSError):
-                await self._filling
+        for task in (self._layer, self._filling):
+            if task is not None:
+                with suppress(OSError):
+                    await task
         guests = [*self._guests.values(), *(guest for _, guest in self._spares)]
         await asyncio.gather(*(guest.stop() for guest in guests))
         self._guests.clear()
         self._spares.clear()
         self.watches.close()
+        await self._run.settle()
         if self._helper is not None:
             await self._helper.close()
         await asyncio.to_thread(self._run.close)
