@@ -38,8 +38,9 @@ class Filter:
         if after_ns is not None and sandbox.started_at_ns // 1000 < after_ns // 1000:
             return False
         if self.metadata is not None:
-            has = sandbox.metadata or {}
-            return all(has.get(key) == value for key, value in self.metadata.items())
+            return sandbox.metadata is not None and (
+                self.metadata.items() <= sandbox.metadata.items()
+            )
         return True
 
 
@@ -84,8 +85,9 @@ class Listing:
         shelf = self._store.shelf(team_id)
         found: list[Sandbox] = []
         more = False
+        states = _internal(chosen.states)
         for sandbox in self._walk(shelf, ascending=ascending, after=after):
-            if LISTED_AS[sandbox.state] in chosen.states and chosen.accepts(sandbox):
+            if sandbox.state in states and chosen.accepts(sandbox):
                 if len(found) == limit:
                     more = True
                     break
@@ -123,6 +125,11 @@ class Listing:
         if chosen.is_by_state:
             return shelf.running
         return sum(
-            LISTED_AS[sandbox.state] is State.RUNNING and chosen.accepts(sandbox)
+            sandbox.state is State.RUNNING and chosen.accepts(sandbox)
             for sandbox in self._walk(shelf)
         )
+
+
+def _internal(shown: frozenset[State]) -> tuple[State, ...]:
+    """The states that lists show as one of `shown`; a tuple, for it finds by identity."""
+    return tuple(state for state in State if LISTED_AS[state] in shown)

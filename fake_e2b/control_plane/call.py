@@ -12,8 +12,7 @@ from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.ids import SandboxID
 from fake_e2b.domain.sandbox import short_id
 from fake_e2b.domain.team import Team
-from fake_e2b.wire.rest import Shape
-from fake_e2b.wire.rest_render import render
+from fake_e2b.wire import service_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +44,9 @@ Route = Callable[[Call], Awaitable[Answer]]
 NO_CONTENT = 204
 
 
-def shape(status: int, value: Shape) -> Answer:
-    """An answer that holds one object."""
-    return Answer(status, render(value))
+def json_answer(status: int, value: object) -> Answer:
+    """An answer that holds one object or a list."""
+    return Answer(status, service_json.encode(value))
 
 
 def no_content() -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fake_e2b.control_plane.call import Call, no_content, shape
+from fake_e2b.control_plane.call import Call, json_answer, no_content
 from fake_e2b.control_plane.http import Answer
 from fake_e2b.wire import rest, rest_render
 
@@ -29,7 +29,7 @@ async def resume(call: Call) -> Answer:
         auto_pause=body.auto_pause,
         memory=body.memory is not False,
     )
-    return shape(201, rest_render.sandbox(record))
+    return json_answer(201, rest_render.sandbox(record))
 
 
 async def connect(call: Call) -> Answer:
@@ -38,4 +38,4 @@ async def connect(call: Call) -> Answer:
     record, resumed = await call.backend.sandboxes.connect(
         call.team, call.sandbox, timeout_s=body.timeout, memory=body.memory is not False
     )
-    return shape(201 if resumed else 200, rest_render.sandbox(record))
+    return json_answer(201 if resumed else 200, rest_render.sandbox(record))

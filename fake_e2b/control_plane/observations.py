@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fake_e2b.backend.logs import LogEntry, LogLevel
 from fake_e2b.backend.metrics import MetricPoint
-from fake_e2b.control_plane.call import Call, sandbox_id, shape
+from fake_e2b.control_plane.call import Call, json_answer, sandbox_id
 from fake_e2b.control_plane.http import Answer
 from fake_e2b.wire import rest, rest_render
 
@@ -22,7 +22,7 @@ async def metrics(call: Call) -> Answer:
     points = await call.backend.metrics.of_one(
         call.team.team_id, sandbox_id(call.sandbox), start_s=query.start, end_s=query.end
     )
-    return Answer(200, rest_render.render_many(_metric(point) for point in points))
+    return json_answer(200, [_metric(point) for point in points])
 
 
 async def many_metrics(call: Call) -> Answer:
@@ -34,10 +34,10 @@ async def many_metrics(call: Call) -> Answer:
         call.backend.together,
     )
     found = {str(each): _metric(point) for each, point in latest.items()}
-    return shape(200, rest.SandboxesWithMetrics.model_construct(sandboxes=found))
+    return json_answer(200, rest_render.metrics_of_many(found))
 
 
-def _metric(point: MetricPoint) -> rest.SandboxMetric:
+def _metric(point: MetricPoint) -> rest_render.Object:
     return rest_render.metric(
         point.unix_s,
         cpu_count=point.cpu_count,
@@ -59,13 +59,7 @@ async def logs(call: Call) -> Answer:
         start_ms=query.start,
         limit=query.limit,
     )
-    entries = [_entry(each) for each in found]
-    return shape(
-        200,
-        rest.SandboxLogs.model_construct(
-            logs=[rest_render.log_line(entry) for entry in entries], log_entries=entries
-        ),
-    )
+    return json_answer(200, rest_render.logs([_entry(each) for each in found]))
 
 
 async def logs_v2(call: Call) -> Answer:
@@ -80,11 +74,8 @@ async def logs_v2(call: Call) -> Answer:
         level=LogLevel.DEBUG if query.level is None else LogLevel[query.level.upper()],
         search=query.search or "",
     )
-    return shape(
-        200,
-        rest.SandboxLogsV2Response.model_construct(logs=[_entry(each) for each in found]),
-    )
+    return json_answer(200, rest_render.logs_v2([_entry(each) for each in found]))
 
 
-def _entry(entry: LogEntry) -> rest.SandboxLogEntry:
+def _entry(entry: LogEntry) -> rest_render.Object:
     return rest_render.log_entry(entry.at_ns, _LEVELS[entry.level], entry.message, entry.fields)

@@ -6,12 +6,12 @@ from typing import Any
 
 from fake_e2b.backend.admission import CreateRequest
 from fake_e2b.backend.listing import BOTH_STATES, Filter
-from fake_e2b.control_plane.call import Call, no_content, shape
+from fake_e2b.control_plane.call import Call, json_answer, no_content
 from fake_e2b.control_plane.http import Answer
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.ids import TemplateID
 from fake_e2b.domain.sandbox import State
-from fake_e2b.wire import rest, rest_render
+from fake_e2b.wire import rest, rest_render, service_json
 from fake_e2b.wire.cursor import Cursor, decode_cursor, encode_cursor
 from fake_e2b.wire.timestamps import parse_instant
 from fake_e2b.wire.validation import parse_metadata_filter
@@ -46,7 +46,7 @@ async def create(call: Call) -> Answer:
     body: rest.NewSandbox = call.body
     request = _create_request(body, secure=bool(body.secure))
     record = await call.backend.sandboxes.create(call.team, request)
-    return shape(201, rest_render.sandbox(record))
+    return json_answer(201, rest_render.sandbox(record))
 
 
 async def create_v2(call: Call) -> Answer:
@@ -56,7 +56,7 @@ async def create_v2(call: Call) -> Answer:
     async def run() -> bytes:
         request = _create_request(body, secure=True)
         record = await call.backend.sandboxes.create(call.team, request)
-        return rest_render.render(rest_render.sandbox(record))
+        return service_json.encode(rest_render.sandbox(record))
 
     key = call.headers.get("idempotency-key")
     if not key:
@@ -72,7 +72,7 @@ async def list_running(call: Call) -> Answer:
     query: rest.RunningQuery = call.query
     metadata = _metadata(query.metadata, ControlKind.BAD_METADATA_FILTER_V1)
     found = call.backend.listing.running(call.team.team_id, metadata)
-    return Answer(200, rest_render.render_many(rest_render.listed_sandbox(each) for each in found))
+    return json_answer(200, [rest_render.listed_sandbox(each) for each in found])
 
 
 async def list_page(call: Call) -> Answer:
@@ -107,8 +107,9 @@ async def list_page(call: Call) -> Answer:
         headers.append((b"x-next-token", encode_cursor(cursor, ascending=ascending).encode()))
     if query.state is None or "running" in query.state:
         headers.append((b"x-total-running", str(page.total_running or 0).encode()))
-    listed = (rest_render.listed_sandbox(each) for each in page.sandboxes)
-    return Answer(200, rest_render.render_many(listed), headers=headers)
+    answer = json_answer(200, [rest_render.listed_sandbox(each) for each in page.sandboxes])
+    answer.headers += headers
+    return answer
 
 
 def _metadata(text: str | None, kind: ControlKind) -> dict[str, str] | None:
@@ -123,7 +124,7 @@ def _metadata(text: str | None, kind: ControlKind) -> dict[str, str] | None:
 async def detail(call: Call) -> Answer:
     """`GET /sandboxes/{sandboxID}`."""
     record = call.backend.sandboxes.detail(call.team, call.sandbox)
-    return shape(200, rest_render.sandbox_detail(record))
+    return json_answer(200, rest_render.sandbox_detail(record))
 
 
 async def kill(call: Call) -> Answer:

@@ -1,9 +1,12 @@
-"""Domain values as the control plane's REST shapes."""
+"""Domain values as the control plane's REST shapes.
+
+Objects are built as plain dictionaries, for lists are long and models are slow to make; their
+names come from the models of `rest`.
+"""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from fake_e2b.domain.clock import SECOND_NS
@@ -14,20 +17,35 @@ from fake_e2b.domain.sandbox import Sandbox as SandboxRecord
 from fake_e2b.wire import rest, service_json
 from fake_e2b.wire.timestamps import format_instant
 
-
-def render(shape: rest.Shape) -> bytes:
-    """A shape as JSON; absent properties are left out."""
-    return service_json.escape(shape.model_dump_json(by_alias=True, exclude_none=True).encode())
+Object = dict[str, Any]
 
 
-def render_many(shapes: Iterable[rest.Shape]) -> bytes:
-    """A JSON array of shapes."""
-    return b"[" + b",".join(render(shape) for shape in shapes) + b"]"
+class _Writer:
+    """Makes the objects of one shape; what is None is absent."""
+
+    def __init__(self, shape: type[rest.Shape]) -> None:
+        self._names = {name: field.alias or name for name, field in shape.model_fields.items()}
+
+    def __call__(self, **fields: object) -> Object:
+        names = self._names
+        return {names[name]: value for name, value in fields.items() if value is not None}
 
 
-def sandbox(record: SandboxRecord) -> rest.Sandbox:
+_SANDBOX = _Writer(rest.Sandbox)
+_LISTED = _Writer(rest.ListedSandbox)
+_DETAIL = _Writer(rest.SandboxDetail)
+_LIFECYCLE = _Writer(rest.SandboxLifecycle)
+_METRIC = _Writer(rest.SandboxMetric)
+_METRICS = _Writer(rest.SandboxesWithMetrics)
+_LOG = _Writer(rest.SandboxLog)
+_LOGS = _Writer(rest.SandboxLogs)
+_LOGS_V2 = _Writer(rest.SandboxLogsV2Response)
+_LOG_ENTRY = _Writer(rest.SandboxLogEntry)
+
+
+def sandbox(record: SandboxRecord) -> Object:
     """What create, connect and resume give."""
-    return rest.Sandbox.model_construct(
+    return _SANDBOX(
         template_id=record.template_id,
         sandbox_id=record.sandbox_id,
         alias=record.alias,
@@ -56,36 +74,31 @@ def _listed(record: SandboxRecord) -> dict[str, Any]:
         "metadata": (record.metadata or {}) if is_stored else record.metadata,
         "state": state.value,
         "envd_version": record.envd_version,
-        "volume_mounts": [
-            rest.VolumeMount.model_construct(name=mount["name"], path=mount["path"])
-            for mount in record.volume_mounts
-        ],
+        "volume_mounts": record.volume_mounts,
     }
 
 
-def listed_sandbox(record: SandboxRecord) -> rest.ListedSandbox:
+def listed_sandbox(record: SandboxRecord) -> Object:
     """One item of a list."""
     fields = _listed(record)
     if record.state is State.PAUSED and not record.alias:
         fields["alias"] = None
-    return rest.ListedSandbox.model_construct(**fields)
+    return _LISTED(**fields)
 
 
-def sandbox_detail(record: SandboxRecord) -> rest.SandboxDetail:
+def sandbox_detail(record: SandboxRecord) -> Object:
     """One sandbox."""
     fields = _listed(record)
     pause_mode: Literal["full", "filesystem"] | None = None
     if record.state is State.PAUSED:
         fields["volume_mounts"] = None
         pause_mode = "full" if record.paused_memory else "filesystem"
-    return rest.SandboxDetail.model_construct(
+    return _DETAIL(
         **fields,
         envd_access_token=record.envd_access_token,
         allow_internet_access=record.allow_internet_access,
         network=None if record.network is None else shown(record.network),
-        lifecycle=rest.SandboxLifecycle.model_construct(
-            auto_resume=record.auto_resume, on_timeout=record.on_timeout.value
-        ),
+        lifecycle=_LIFECYCLE(auto_resume=record.auto_resume, on_timeout=record.on_timeout.value),
         pause_mode=pause_mode,
     )
 
@@ -100,9 +113,9 @@ def metric(
     mem_cache: int,
     disk_used: int,
     disk_total: int,
-) -> rest.SandboxMetric:
+) -> Object:
     """One point of a sandbox's metrics."""
-    return rest.SandboxMetric.model_construct(
+    return _METRIC(
         timestamp=format_instant(unix_s * SECOND_NS),
         timestamp_unix=unix_s,
         cpu_count=cpu_count,
@@ -115,19 +128,30 @@ def metric(
     )
 
 
+def metrics_of_many(points: Mapping[str, Object]) -> Object:
+    """The newest point of each sandbox."""
+    return _METRICS(sandboxes=points)
+
+
 def log_entry(
     at_ns: int, level: rest.LogLevelName, message: str, fields: Mapping[str, str]
-) -> rest.SandboxLogEntry:
+) -> Object:
     """One line of a sandbox's logs."""
-    return rest.SandboxLogEntry.model_construct(
+    return _LOG_ENTRY(
         timestamp=format_instant(at_ns), level=level, message=message, fields=dict(fields)
     )
 
 
-def log_line(entry: rest.SandboxLogEntry) -> rest.SandboxLog:
-    """The same line as raw JSON text."""
-    line = {"timestamp": entry.timestamp, "level": entry.level, "message": entry.message}
-    return rest.SandboxLog.model_construct(
-        timestamp=entry.timestamp,
-        line=json.dumps({**line, **entry.fields}, separators=(",", ":"), ensure_ascii=False),
-    )
+def logs(entries: Sequence[Object]) -> Object:
+    """Logs, first generation: each line as raw JSON text, and taken apart."""
+    return _LOGS(logs=[_log_line(entry) for entry in entries], log_entries=entries)
+
+
+def logs_v2(entries: Sequence[Object]) -> Object:
+    """Logs, second generation."""
+    return _LOGS_V2(logs=entries)
+
+
+def _log_line(entry: Object) -> Object:
+    raw = {key: value for key, value in entry.items() if key != "fields"} | entry["fields"]
+    return _LOG(timestamp=entry["timestamp"], line=service_json.encode(raw).decode())
