@@ -110,12 +110,15 @@ def _value(declared: Field, value: Any) -> Any:
     elif declared.message is not None:
         return _message(declared.message, value)
     elif kind == "bytes":
-        # Only the plain form; what else Go takes, the careful reader knows.
-        if type(value) is str and len(value) % 4 == 0 and value.isascii():
+        # Only the canonical form; what else Go takes, the careful reader knows. Encoding again is
+        # twice as fast as a strict decoder.
+        if type(value) is str and value.isascii():
             try:
-                return a2b_base64(value, strict_mode=True)
+                decoded = a2b_base64(value)
             except Base64Error:
-                pass
+                raise _DoubtError from None
+            if b2a_base64(decoded, newline=False) == value.encode():
+                return decoded
     elif kind == "bool":
         if type(value) is bool:
             return value
