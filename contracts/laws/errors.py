@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
-import httpx
 from e2b import Sandbox
 from e2b.exceptions import AuthenticationException, SandboxException, SandboxNotFoundException
 from hypothesis import strategies as st
 
+from ..raw import is_error_shape, send
 from ..refusal import refusal_of
 from ..target import Target
 
@@ -29,29 +29,6 @@ BODIES = st.sampled_from(
 )
 
 
-def _send(
-    target: Target, method: str, path: str, *, key: str | None, body: bytes | None = None
-) -> httpx.Response:
-    assert target.api_url is not None, "raw requests need the target's URL"
-    headers = {"Content-Type": "application/json"} if body is not None else {}
-    if key is not None:
-        headers["X-API-Key"] = key
-    return httpx.request(
-        method, target.api_url + path, headers=headers, content=body, timeout=30, trust_env=False
-    )
-
-
-def is_error_shape(response: httpx.Response) -> bool:
-    """Whether the body is `{"code": <the status>, "message": <text>}`."""
-    body = response.json()
-    return (
-        isinstance(body, dict)
-        and body.get("code") == response.status_code
-        and isinstance(body.get("message"), str)
-        and body["message"] != ""
-    )
-
-
 def an_unknown_sandbox_is_not_found(
     target: Target, *, sandbox_id: str, operation: tuple[str, str]
 ) -> None:
@@ -62,7 +39,7 @@ def an_unknown_sandbox_is_not_found(
     method, suffix = operation
     body = b'{"timeout": 60}' if suffix in ("/connect", "/timeout", "/resume") else None
     path = f"/sandboxes/{sandbox_id}{suffix}"
-    response = _send(target, method, path, key=target.api_key, body=body)
+    response = send(target, method, path, key=target.api_key, body=body)
     assert response.status_code == 404, response.text
     assert is_error_shape(response), response.text
 
@@ -76,7 +53,7 @@ def without_a_key_nothing_is_told(
     """
     method, suffix = operation
     body = None if method == "GET" else b"{"
-    response = _send(target, method, f"/sandboxes/{sandbox_id}{suffix}", key=key, body=body)
+    response = send(target, method, f"/sandboxes/{sandbox_id}{suffix}", key=key, body=body)
     assert response.status_code == 401, response.text
     assert is_error_shape(response), response.text
 
@@ -86,7 +63,7 @@ def a_malformed_body_is_refused(target: Target, *, path: str, body: bytes) -> No
 
     Fact: control.errors.shape
     """
-    response = _send(target, "POST", path, key=target.api_key, body=body)
+    response = send(target, "POST", path, key=target.api_key, body=body)
     assert response.status_code == 400, response.text
     assert is_error_shape(response), response.text
 

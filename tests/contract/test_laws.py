@@ -39,8 +39,8 @@ def test_a_made_up_token_is_refused(target: Target, token: str) -> None:
     pagination.a_made_up_token_is_refused(target, token=token)
 
 
-@pytest.mark.parametrize("limit", [-1, 0, 1, 2, 99, 100, 101, 10**20])
-def test_a_limit_out_of_range_is_refused(target: Target, limit: int) -> None:
+@pytest.mark.parametrize("limit", ["-1", "0", "1", "99", "100", "101", "9" * 30, "1.5", "ten"])
+def test_a_limit_out_of_range_is_refused(target: Target, limit: str) -> None:
     pagination.a_limit_out_of_range_is_refused(target, limit=limit)
 
 
