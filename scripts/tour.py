@@ -19,6 +19,7 @@ from e2b_code_interpreter import Sandbox, SandboxQuery, SandboxState
 from fake_e2b import FakeE2B
 
 COLOUR = sys.stdout.isatty()
+WIDTH = 76
 Show = Callable[[object], None]
 
 
@@ -37,7 +38,10 @@ def step(title: str) -> Iterator[Show]:
     start = time.perf_counter()
     yield lambda result: shown.append(" ".join(str(result).split()))
     took_ms = (time.perf_counter() - start) * 1000
-    print(f"  {title:<46} {dim(f'{took_ms:8.1f} ms')}   {' '.join(shown)}", flush=True)
+    result = " ".join(shown)
+    if len(result) > WIDTH:
+        result = result[: WIDTH - 1] + "…"
+    print(f"  {title:<46} {dim(f'{took_ms:8.1f} ms')}   {result}", flush=True)
 
 
 def chapter(title: str) -> None:
