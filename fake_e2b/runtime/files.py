@@ -188,16 +188,14 @@ class RootedFiles:
                     return self._given_to(owner, made, place.folder, place.name, place.path)
                 try:
                     self._ownership.assign(place.folder, place.name, place.path, owner)
-                    opened = os.open(
-                        place.name, os.O_WRONLY | os.O_TRUNC | _OPEN, dir_fd=place.folder
-                    )
+                    opened = os.open(place.name, os.O_WRONLY | _OPEN, dir_fd=place.folder)
                 except FileNotFoundError:
                     continue  # removed since: make it
                 except OSError as error:
                     if error.errno != errno.ELOOP:
                         raise
                     continue  # it became a link after it was resolved
-                return FileIO(opened, "wb")
+                return _RewrittenFile(opened)
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
 
     def _given_to(self, owner: User, made: int, folder: int, name: str, path: str) -> FileIO:
@@ -269,6 +267,29 @@ class RootedFiles:
         )
         self._open_watches.add(watch)
         return watch
+
+
+class _RewrittenFile(FileIO):
+    """An existing file, cut to be written anew.
+
+    Some file systems (ext4) write a file out to the disk when it is closed after having been cut
+    to nothing, which takes milliseconds. So one byte stays until the first write replaces it.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        super().__init__(descriptor, "wb")
+        status = os.fstat(descriptor)
+        self._is_regular = stat.S_ISREG(status.st_mode)
+        if self._is_regular and status.st_size > 1:
+            os.ftruncate(descriptor, 1)
+
+    def close(self) -> None:
+        """Cut the byte that stayed if nothing was written."""
+        try:
+            if not self.closed and self._is_regular and self.tell() == 0:
+                os.ftruncate(self.fileno(), 0)
+        finally:
+            super().close()
 
 
 def _read_xattrs(handle: str) -> Mapping[str, bytes]:
