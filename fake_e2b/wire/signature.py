@@ -1,4 +1,4 @@
-"""Signatures of file URLs. Fact: envd.files.signature"""
+"""Signatures of file URLs. Fact: envd.signature.formula"""
 
 from __future__ import annotations
 
