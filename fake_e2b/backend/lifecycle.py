@@ -137,7 +137,7 @@ class Lifecycle:
         move = record.move = Move(State.RUNNING, self._make_event())
         try:
             if record.machine is not None and not cold:
-                await record.machine.guest.resume()
+                await record.machine.resume()
             else:
                 record.machine = await self._boot(record)
         except BaseException as error:
@@ -194,7 +194,7 @@ class Lifecycle:
                 raise ControlError(ControlKind.PAUSE_FAILED)
             await self._before_pause(record)
             if sandbox.paused_memory:
-                await machine.guest.pause()
+                await machine.pause()
             else:
                 record.machine = None
                 await machine.close()

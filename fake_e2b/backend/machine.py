@@ -20,6 +20,14 @@ class Envd(Protocol):
 class Interpreter(Protocol):
     """The code interpreter's contexts, see `fake_e2b.backend.interpreter.Interpreter`."""
 
+    async def pause(self) -> None:
+        """Stop every kernel."""
+        ...
+
+    async def resume(self) -> None:
+        """Let the kernels go on."""
+        ...
+
     async def close(self) -> None:
         """End every kernel."""
         ...
@@ -32,6 +40,18 @@ class Machine:
     guest: Guest
     envd: Envd
     interpreter: Interpreter | None = None
+
+    async def pause(self) -> None:
+        """Stop everything that runs; no CPU time passes until `resume`."""
+        if self.interpreter is not None:
+            await self.interpreter.pause()
+        await self.guest.pause()
+
+    async def resume(self) -> None:
+        """Let everything go on where it stopped."""
+        await self.guest.resume()
+        if self.interpreter is not None:
+            await self.interpreter.resume()
 
     async def close(self) -> None:
         """End what runs on the guest; the guest itself stays."""

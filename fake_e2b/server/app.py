@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import traceback
 from collections.abc import Awaitable, Iterable
-from typing import Any
 
 from fake_e2b.admin.app import admin_app
 from fake_e2b.admin.parts import AdminParts
@@ -14,9 +13,12 @@ from fake_e2b.backend.control import ControlBackend
 from fake_e2b.backend.journal import Journal
 from fake_e2b.backend.sandboxes import Expired
 from fake_e2b.backend.settings import ControlSettings
+from fake_e2b.control_plane.app import control_plane_app
+from fake_e2b.data_plane.envd.app import envd_app
+from fake_e2b.data_plane.interpreter import interpreter_app
 from fake_e2b.data_plane.proxy import proxy_app
 from fake_e2b.domain.clock import Clock, ManualClock
-from fake_e2b.domain.errors import GapError, UsageError
+from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.ids import IdSource
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.runtime.clock import SystemClock
@@ -27,7 +29,8 @@ from fake_e2b.server.index import StoreIndex
 from fake_e2b.server.machines import Machines
 from fake_e2b.server.reaper import Reaper
 from fake_e2b.server.settings import Address, Settings, client_environment
-from fake_e2b.server.streams import App, OpenRequests, Receive, Scope, Send
+from fake_e2b.server.streams import App, OpenRequests
+from fake_e2b.wire.openapi import openapi_document
 from fake_e2b.wire.signature import sign
 
 FIRST_TEAM = "fake"
@@ -73,10 +76,10 @@ class Fake:
         self.backend.sandboxes.on_departure(open_requests.cut)
         self.app: App = Gateway(
             Planes(
-                control=missing("the control plane"),
+                control=control_plane_app(self.backend),
                 admin=admin_app(self._admin_parts()),
-                envd=missing("envd"),
-                interpreter=missing("the code interpreter"),
+                envd=envd_app(),
+                interpreter=interpreter_app(),
                 proxy=proxy_app,
             ),
             entrance=self.backend.sandboxes,
@@ -112,7 +115,7 @@ class Fake:
             next_deadline_ns=self.backend.sandboxes.next_deadline_ns,
             advance=self.advance if isinstance(self.clock, ManualClock) else None,
             reset=self.reset,
-            openapi=_no_document,
+            openapi=openapi_document,
         )
 
     async def __aenter__(self) -> Fake:
@@ -166,16 +169,3 @@ async def _end(task: asyncio.Task[None]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task
-
-
-def _no_document() -> dict[str, Any]:
-    raise GapError("the OpenAPI document")
-
-
-def missing(name: str) -> App:
-    """A plane that says that it is not built."""
-
-    async def app(scope: Scope, receive: Receive, send: Send) -> None:
-        raise GapError(name)
-
-    return app

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+
+from fake_e2b.backend.envd import Envd
+from fake_e2b.backend.interpreter import Interpreter
 from fake_e2b.backend.machine import Machine
 from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.ids import IdSource
 from fake_e2b.domain.ports import Guest
 from fake_e2b.domain.sandbox import Sandbox
+from fake_e2b.runtime.interpreter.host import KernelHost
+
+_WITH_INTERPRETER = frozenset({"code-interpreter-v1"})
+"""Aliases of the templates whose sandboxes answer on port 49999 by themselves."""
 
 
 class Machines:
@@ -15,10 +23,11 @@ class Machines:
     def __init__(self, clock: Clock, ids: IdSource) -> None:
         self._clock = clock
         self._ids = ids
+        self._kernels = KernelHost()
 
     async def boot(self, sandbox: Sandbox, guest: Guest) -> Machine:
         """A machine whose daemon has just started."""
-        envd = _NoEnvd(
+        envd = Envd(
             guest,
             self._clock,
             self._ids,
@@ -27,16 +36,11 @@ class Machines:
             access_token=sandbox.envd_access_token,
             env_vars=sandbox.env_vars,
         )
-        return Machine(guest, envd)
+        if sandbox.alias not in _WITH_INTERPRETER:
+            return Machine(guest, envd)
+        interpreter = Interpreter(guest, envd, self._kernels, self._clock, self._ids, asyncio.Event)
+        return Machine(guest, envd, interpreter)
 
     async def close(self) -> None:
         """End what was kept ready for machines to come."""
-
-
-class _NoEnvd:
-    """Stands in until the daemon is complete."""
-
-    def __init__(self, *args: object, **named: object) -> None: ...
-
-    async def close(self) -> None:
-        """Nothing to end."""
+        await self._kernels.close()
