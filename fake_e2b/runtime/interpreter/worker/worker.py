@@ -33,8 +33,7 @@ def run_worker(shell: Shell, channel: socket.socket, linux: Linux) -> NoReturn:
     """Wait for a place, then for cells, until the server closes the channel."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if not select.select([channel], [], [], 0)[0]:
-        # Copies the memory that every cell touches now, while nobody waits for it.
-        shell.run_cell("1 + 1", store_history=False, silent=True)
+        _touch(shell)
     try:
         place = _receive(channel)
         if place["namespaces_of"] is not None:
@@ -68,6 +67,13 @@ def run_worker(shell: Shell, channel: socket.socket, linux: Linux) -> NoReturn:
     with contextlib.suppress(Exception):
         atexit._run_exitfuncs()
     os._exit(0)
+
+
+def _touch(shell: Shell) -> None:
+    """Copy the memory that every cell touches now, while nobody waits for it."""
+    shell.run_cell("1 + 1", store_history=False, silent=True)
+    shell.display_formatter.format(2)
+    asyncio.run(asyncio.sleep(0))
 
 
 def _receive(channel: socket.socket) -> Any:
