@@ -102,8 +102,11 @@ class Entrance:
     async def _wake(self, record: Record, team: Team, port: int) -> None:
         sandbox = record.sandbox
         try:
-            if record.move is not None:
-                await record.move.done.wait()
+            move = record.move
+            if move is not None:
+                await move.done.wait()
+                if move.error is not None:
+                    raise move.error
                 return
             longest_s = team.max_length_hours * 3600
             timeout_s = max(min(sandbox.created_timeout_s, longest_s), MIN_TIMEOUT_S)
