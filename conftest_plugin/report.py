@@ -31,7 +31,7 @@ class Watched:
         """IDs of the sandboxes that the test started and that run still."""
         from fake_e2b.testing import running_sandboxes  # see settings.options_of_marker
 
-        return running_sandboxes(self._fake, since=self._since)
+        return running_sandboxes(self._fake)
 
     def close(self) -> None:
         """Keep what there is to show: the journal goes on with the next test."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import subprocess
@@ -24,6 +25,25 @@ print("ready", flush=True)
 sys.stdin.readline()
 print(f"{count} in all", flush=True)
 """
+
+
+LEAVE_A_SANDBOX = """
+import sys, time
+from e2b import Sandbox
+Sandbox.create().commands.run(f"exec sleep {sys.argv[1]}", background=True)
+print("left", flush=True)
+if sys.argv[2] == "stay":
+    time.sleep(1000)
+"""
+
+
+def sleepers(seconds):
+    """Processes that sleep for just this long, wherever they run."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if process.info["cmdline"] == ["sleep", seconds]
+    ]
 
 
 def is_listening(url):
@@ -164,3 +184,17 @@ def test_it_can_be_stopped_and_continued_from_a_shell():
         terminal.type("echo status=$?; exit\n")
         terminal.read_until("status=0")
         assert terminal.wait() == 0
+
+
+@pytest.mark.parametrize("then", ["leave", "stay"])
+def test_what_the_command_leaves_in_sandboxes_ends_with_it(then):
+    seconds = str(100_000 + os.getpid())
+    with started_script(
+        "run", "--", sys.executable, "-c", LEAVE_A_SANDBOX, seconds, then
+    ) as process:
+        assert process.stdout.readline() == "left\n", process.stderr.read()
+        if then == "stay":
+            assert sleepers(seconds)
+            process.terminate()
+        assert process.wait(30) == (143 if then == "stay" else 0)
+        wait_until(lambda: not sleepers(seconds))

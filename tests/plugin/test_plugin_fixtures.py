@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import e2b_code_interpreter  # noqa: F401  # else each run in this process imports it anew
 import pytest
 
 pytest_plugins = ["pytester"]
@@ -35,16 +36,6 @@ def test_a_test_gets_a_sandbox_by_asking_for_it(inner):
     inner.runpytest_subprocess().assert_outcomes(passed=2)
 
 
-def test_in_this_process_it_works_the_same(inner):
-    inner.makepyfile(
-        """
-        def test_sandbox(e2b_sandbox):
-            assert e2b_sandbox.is_running()
-        """
-    )
-    inner.runpytest_inprocess().assert_outcomes(passed=1)
-
-
 def test_each_test_finds_an_empty_fake_on_the_same_server(inner):
     inner.makepyfile(
         """
@@ -62,7 +53,7 @@ def test_each_test_finds_an_empty_fake_on_the_same_server(inner):
             assert len(urls) == 1
         """
     )
-    inner.runpytest_subprocess("--fake-e2b-leaks=ignore").assert_outcomes(passed=2)
+    inner.runpytest_inprocess("--fake-e2b-leaks=ignore").assert_outcomes(passed=2)
 
 
 def test_the_environment_is_as_before_outside_of_the_test(inner):
@@ -83,7 +74,7 @@ def test_the_environment_is_as_before_outside_of_the_test(inner):
             assert os.environ.pop("E2B_API_URL") == "mine"
         """
     )
-    inner.runpytest_subprocess().assert_outcomes(passed=3)
+    inner.runpytest_inprocess().assert_outcomes(passed=3)
 
 
 def test_names_of_sandboxes_lead_to_the_fake_inside_the_test_alone(inner):
@@ -101,7 +92,7 @@ def test_names_of_sandboxes_lead_to_the_fake_inside_the_test_alone(inner):
             assert socket.getaddrinfo is before
         """
     )
-    inner.runpytest_subprocess().assert_outcomes(passed=2)
+    inner.runpytest_inprocess().assert_outcomes(passed=2)
 
 
 @pytest.mark.parametrize("mode", ["strict", "auto"])
@@ -212,7 +203,7 @@ def test_the_marker_gives_a_test_a_server_of_its_own_kind(inner):
             assert fake_e2b.url == servers["plain"]
         """
     )
-    inner.runpytest_subprocess("--strict-markers").assert_outcomes(passed=4)
+    inner.runpytest_inprocess("--strict-markers").assert_outcomes(passed=4)
 
 
 @pytest.mark.parametrize("marker", ["clocks='manual'", "'manual'", "leaks='never'"])
@@ -226,7 +217,7 @@ def test_a_wrong_marker_is_refused_with_the_right_form(inner, marker):
             pass
         """
     )
-    run = inner.runpytest_subprocess()
+    run = inner.runpytest_inprocess()
     run.assert_outcomes(errors=1)
     run.stdout.fnmatch_lines(
         ["*use one of error, warn, ignore*" if "leaks" in marker else "*it takes*clock=…*"]
@@ -257,7 +248,7 @@ def test_every_link_of_the_chain_can_be_overridden(inner):
             assert listed.sandbox_id == e2b_sandbox.sandbox_id
         """
     )
-    inner.runpytest_subprocess().assert_outcomes(passed=1)
+    inner.runpytest_inprocess().assert_outcomes(passed=1)
 
 
 def test_without_an_sdk_tests_that_need_one_are_skipped_with_the_reason(inner):
@@ -281,10 +272,10 @@ def test_without_an_sdk_tests_that_need_one_are_skipped_with_the_reason(inner):
 
 def test_a_runtime_that_does_not_exist_is_refused(inner):
     inner.makepyfile("def test_nothing(): pass")
-    run = inner.runpytest_subprocess("--fake-e2b-runtime=vm")
+    run = inner.runpytest_inprocess("--fake-e2b-runtime=vm")
     assert run.ret == pytest.ExitCode.USAGE_ERROR
     inner.makeini(INI + "fake_e2b_runtime = vm\n")
-    run = inner.runpytest_subprocess()
+    run = inner.runpytest_inprocess()
     assert run.ret == pytest.ExitCode.USAGE_ERROR
     run.stderr.fnmatch_lines(["*'vm'; use one of auto, local, isolated*"])
 
@@ -299,9 +290,9 @@ def test_the_runtime_of_the_option_is_the_one_that_runs(inner):
                 assert json.load(page)["runtime"]["name"] == "local"
         """
     )
-    inner.runpytest_subprocess("--fake-e2b-runtime=local").assert_outcomes(passed=1)
+    inner.runpytest_inprocess("--fake-e2b-runtime=local").assert_outcomes(passed=1)
     inner.makeini(INI + "fake_e2b_runtime = local\n")
-    inner.runpytest_subprocess().assert_outcomes(passed=1)
+    inner.runpytest_inprocess().assert_outcomes(passed=1)
 
 
 def test_a_run_that_uses_no_fixture_imports_nothing_of_the_fake(inner):

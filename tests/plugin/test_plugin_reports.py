@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import e2b_code_interpreter  # noqa: F401  # else each run in this process imports it anew
 import pytest
 
 pytest_plugins = ["pytester"]
 
+# Runs that show warnings are in processes of their own: here all warnings are errors.
 INI = """
 [pytest]
 asyncio_default_fixture_loop_scope = function
@@ -39,7 +41,7 @@ def test_a_failed_test_shows_its_own_last_requests(inner):
             Sandbox.connect("inobody0000000000000")
         """
     )
-    run = inner.runpytest_subprocess()
+    run = inner.runpytest_inprocess()
     run.assert_outcomes(passed=1, failed=1)
     run.stdout.fnmatch_lines(
         [
@@ -67,7 +69,7 @@ def test_a_failure_in_a_fixture_shows_them_too(inner):
             pass
         """
     )
-    run = inner.runpytest_subprocess()
+    run = inner.runpytest_inprocess()
     run.assert_outcomes(errors=1)
     run.stdout.fnmatch_lines(["*fake-e2b: last requests*", "*Process.Start*"])
 
@@ -85,7 +87,7 @@ def test_keys_and_secrets_stay_out_of_the_report(inner):
             raise AssertionError
         """
     )
-    run = inner.runpytest_subprocess("--show-capture=no")
+    run = inner.runpytest_inprocess()
     run.assert_outcomes(failed=1)
     section = run.stdout.str().partition("last requests")[2]
     assert "OPENAI_API_KEY" in section
@@ -102,14 +104,14 @@ def test_a_long_test_shows_the_last_twenty(inner):
             raise AssertionError
         """
     )
-    run = inner.runpytest_subprocess()
+    run = inner.runpytest_inprocess()
     run.stdout.fnmatch_lines(["(6 earlier ones left out)"])
     assert run.stdout.str().count("envd.health GET /health") == 20
 
 
 def test_a_failed_test_without_requests_says_so(inner):
     inner.makepyfile("def test_failing(fake_e2b): raise AssertionError")
-    run = inner.runpytest_subprocess()
+    run = inner.runpytest_inprocess()
     run.stdout.fnmatch_lines(["(none: no request of this test reached the fake)"])
 
 
@@ -136,7 +138,7 @@ def test_a_sandbox_left_running_is_an_error_when_asked_for(inner, how):
             "import pytest\n@pytest.mark.fake_e2b(leaks='error')\ndef test_leaking",
         )
     inner.makepyfile(test_it=text)
-    run = inner.runpytest_subprocess(*(["--fake-e2b-leaks=error"] if how == "option" else []))
+    run = inner.runpytest_inprocess(*(["--fake-e2b-leaks=error"] if how == "option" else []))
     run.assert_outcomes(passed=2, errors=1)
     run.stdout.fnmatch_lines(
         [
@@ -169,4 +171,4 @@ def test_sandboxes_that_were_killed_or_paused_are_no_leak(inner):
             e2b_sandbox.kill()
         """
     )
-    inner.runpytest_subprocess("--fake-e2b-leaks=error").assert_outcomes(passed=1)
+    inner.runpytest_inprocess("--fake-e2b-leaks=error").assert_outcomes(passed=1)
