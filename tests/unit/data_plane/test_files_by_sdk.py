@@ -132,5 +132,5 @@ def test_signed_urls(secured: Daemon) -> None:
     unlimited = sandbox.download_url("a.txt").removeprefix(f"http://127.0.0.1:{secured.port}")
     assert secured.ask("GET", unlimited).body == b"hello world"
     upload = sandbox.upload_url("up load").removeprefix(f"http://127.0.0.1:{secured.port}")
-    answer = secured.ask("POST", upload, b"x", {"Content-Type": "application/octet-stream"})
+    secured.ask("POST", upload, b"x", {"Content-Type": "application/octet-stream"})
     assert (secured.root / "home/user/up load").read_bytes() == b"x"
