@@ -9,6 +9,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Headers = list[tuple[bytes, bytes]]
+_HEADERS_KEY = "fake_e2b.headers_read"
 Endpoint = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 
@@ -18,9 +19,12 @@ class ClientGoneError(Exception):
 
 def read_headers(scope: Scope) -> dict[str, str]:
     """A request's headers, names in lower case; the first of several counts."""
-    headers: dict[str, str] = {}
-    for name, value in reversed(scope["headers"]):
-        headers[name.decode("latin-1")] = value.decode("latin-1")
+    headers: dict[str, str] | None = scope.get(_HEADERS_KEY)
+    if headers is None:
+        headers = scope[_HEADERS_KEY] = {
+            name.decode("latin-1"): value.decode("latin-1")
+            for name, value in reversed(scope["headers"])
+        }
     return headers
 
 

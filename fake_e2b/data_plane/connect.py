@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Mapping
+from functools import partial
 from typing import Any
 
 from fake_e2b.data_plane.asgi import (
@@ -58,8 +59,8 @@ MAX_MESSAGE_BYTES = 256 * 1024 * 1024
 """The largest message taken: real ones are far smaller, and memory must have an end."""
 GAP_HEADER = b"x-fake-e2b-gap"
 
-# A unary call is watched for its client's leaving only once it takes longer than this.
-_UNARY_WATCH_AFTER_S = 0.05
+# Where an answer is due at once, the client is watched only when it takes longer than this.
+_WATCH_AFTER_S = 0.05
 _log = logging.getLogger(__name__)
 
 
@@ -138,7 +139,7 @@ class ConnectService:
             if opening.request_gzip and body:
                 body = envelope.gunzip(body, self._max_bytes)
             request = decode_message(opening.content_type, method.request, body)
-            guard.watch_later(_UNARY_WATCH_AFTER_S)
+            guard.watch_later(_WATCH_AFTER_S)
             response = await handler(request, call)
             payload = encode_message(opening.content_type, method.response, response)
         except ClientGoneError:
@@ -196,6 +197,7 @@ async def _serve_frames(
     failure: ConnectFailure | None = None
     try:
         if method.client_streams:
+            inbox.on_end = partial(guard.watch_later, _WATCH_AFTER_S)
             await writer.message(await handler(inbox, call))
         else:
             request = await inbox.only()

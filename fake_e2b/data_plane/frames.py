@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from urllib.parse import quote
 
 from fake_e2b.data_plane.asgi import ClientGoneError, Receive, Send
@@ -26,6 +27,8 @@ class Inbox:
         self._max_bytes = max_bytes
         self._reader = envelope.FrameReader(max_bytes)
         self._ended = False
+        self.on_end: Callable[[], None] | None = None
+        """Called once, when the whole request was received."""
 
     def __aiter__(self) -> Inbox:
         return self
@@ -71,6 +74,8 @@ class Inbox:
             raise ClientGoneError
         self._ended = not event.get("more_body", False)
         self._reader.feed(event.get("body", b""), end=self._ended)
+        if self._ended and self.on_end is not None:
+            self.on_end()
 
     async def _finish(self, flags: int) -> None:
         while not self._ended:

@@ -64,16 +64,14 @@ class Echo:
             raise asyncio.CancelledError
 
     async def join(self, requests: AsyncIterator[dict[str, Any]], call: Call) -> dict[str, Any]:
-        try:
-            words = []
-            async for request in requests:
-                if request.get("text") == "stop":
-                    raise ConnectFailure(Code.ABORTED, "stopped")
-                words.append(request.get("text", ""))
-            return {"text": " ".join(words)}
-        except asyncio.CancelledError:
-            self.cancelled += 1
-            raise
+        words = []
+        async for request in requests:
+            if request.get("text") == "stop":
+                raise ConnectFailure(Code.ABORTED, "stopped")
+            words.append(request.get("text", ""))
+        if words == ["hang"]:
+            await self._hang()
+        return {"text": " ".join(words)}
 
     async def _hang(self) -> None:
         self.hanging += 1
@@ -382,9 +380,7 @@ class TestServerStream:
             await wait_until_async(lambda: echo.hanging == 1)
         await wait_until_async(lambda: echo.cancelled == 1)
 
-    async def test_a_stream_cancelled_from_outside_breaks_off(
-        self, client: Client, caplog: pytest.LogCaptureFixture
-    ) -> None:
+    async def test_a_stream_cancelled_from_outside_breaks_off(self, client: Client) -> None:
         answer = await client.stream(REPEAT, {"text": "gone", "times": 1})
         assert answer.cut
         assert answer.frames == [(0, {"text": "gone"})]
@@ -451,6 +447,20 @@ class TestClientStream:
                 await wire.writer.drain()
             wire.send_chunk(b"")
             assert (await wire.read_answer()).frames[0] == (0, {"text": "a b"})
+
+    async def test_a_client_that_leaves_after_its_last_message_ends_the_handler(
+        self, client: Client, echo: Echo
+    ) -> None:
+        async with Wire.open(client.port) as wire:
+            body = frame(b'{"text":"hang"}')
+            headers = {
+                "Content-Type": "application/connect+json",
+                "Content-Length": str(len(body)),
+            }
+            wire.send_head("POST", JOIN, headers.items())
+            wire.writer.write(body)
+            await wait_until_async(lambda: echo.hanging == 1)
+        await wait_until_async(lambda: echo.cancelled == 1)
 
     async def test_a_client_that_leaves_in_the_middle_is_forgotten(self, client: Client) -> None:
         async with Wire.open(client.port) as wire:

@@ -180,6 +180,13 @@ async def test_what_is_not_built_is_named(
     assert (await client.request(method, path, json={})).status_code == 401
 
 
+async def test_volumes_contents_are_a_gap_for_any_token(anonymous: httpx.AsyncClient) -> None:
+    response = await anonymous.get(
+        "/volumecontent/v/file?path=/a", headers={"Authorization": "Bearer volume"}
+    )
+    assert response.headers["x-fake-e2b-gap"] == "readVolumeFile"
+
+
 async def test_operations_of_users_ask_for_a_users_credentials(client: httpx.AsyncClient) -> None:
     assert seen(await client.get("/teams")) == refusal(401, "authorization header is missing")
     response = await client.get("/teams", headers={"Authorization": "Bearer sk_e2b_00"})
