@@ -17,7 +17,7 @@ import psutil
 from canned import BIG_BYTES, BLOCK, SMALL
 from e2b.sandbox.commands.command_handle import PtySize
 from e2b_code_interpreter import Sandbox
-from rows import Row, median_ms, took_ms
+from rows import Row, median_ms, medians_ms, took_ms
 from servers import Server
 
 from fake_e2b import FakeE2B
@@ -34,54 +34,56 @@ def sandbox_on(server: Server) -> Iterator[Sandbox]:
 
 
 def create(fake: Server, canned: Server, samples: int) -> Iterator[Row]:
-    def sample(server: Server) -> list[float]:
-        made: list[Sandbox] = []
-        options = server.options()
-        took = [
-            took_ms(lambda: made.append(Sandbox.create("base", timeout=600, **options)))
-            for _ in range(samples + 3)
-        ][3:]
-        for sandbox in made:
-            sandbox.kill()
-        return took
+    made: list[Sandbox] = []
 
-    floor, measured = median(sample(canned)), median(sample(fake))
+    def on(server: Server) -> Callable[[], None]:
+        options = server.options()
+        return lambda: made.append(Sandbox.create("base", timeout=600, **options))
+
+    floor, measured = medians_ms([on(canned), on(fake)], samples)
+    for sandbox in made:
+        sandbox.kill()
     met = measured <= 2 * floor
     yield Row("`Sandbox.create`", measured, "ms", floor, "canned reply", "≤ 2 × floor", met)
 
 
 def commands(fake: Server, canned: Server, samples: int) -> Iterator[Row]:
-    with tempfile.TemporaryDirectory() as home:
-        environment = {"HOME": home, "PATH": "/usr/bin:/bin"}
+    with (
+        tempfile.TemporaryDirectory() as home,
+        sandbox_on(canned) as replayed,
+        sandbox_on(fake) as sandbox,
+    ):
 
         def spawn() -> None:
             subprocess.run(
                 ["/bin/bash", "-l", "-c", "echo hi"],
-                env=environment,
+                env={"HOME": home, "PATH": "/usr/bin:/bin"},
                 stdout=subprocess.DEVNULL,
                 check=True,
             )
 
-        bare = median_ms(spawn, samples)
-    with sandbox_on(canned) as replayed, sandbox_on(fake) as sandbox:
-        floor = bare + median_ms(lambda: replayed.commands.run("echo hi"), samples)
-        measured = median_ms(lambda: sandbox.commands.run("echo hi"), samples)
+        def run(on: Sandbox) -> Callable[[], object]:
+            return lambda: on.commands.run("echo hi")
+
+        bare, reply, measured = medians_ms([spawn, run(replayed), run(sandbox)], samples)
+    what, floor = '`commands.run("echo hi")`', bare + reply
     met = measured <= 1.5 * floor
-    what = '`commands.run("echo hi")`'
     yield Row(what, measured, "ms", floor, "bare bash + canned reply", "≤ 1.5 × floor", met)
 
 
 def small_files(fake: Server, canned: Server, samples: int) -> Iterator[Row]:
     with sandbox_on(canned) as replayed, sandbox_on(fake) as sandbox:
-        operations: list[tuple[str, Callable[[Sandbox], object]]] = [
-            ("`files.write`, 100 B", lambda on: on.files.write("small.txt", SMALL)),
-            ("`files.read`, 100 B", lambda on: on.files.read("small.txt")),
-        ]
-        for what, operation in operations:
-            floor = median_ms(lambda call=operation: call(replayed), samples)
-            measured = median_ms(lambda call=operation: call(sandbox), samples)
-            met = measured <= 1.5 * floor
-            yield Row(what, measured, "ms", floor, "canned reply", "≤ 1.5 × floor", met)
+
+        def write(on: Sandbox) -> Callable[[], object]:
+            return lambda: on.files.write("small.txt", SMALL)
+
+        def read(on: Sandbox) -> Callable[[], object]:
+            return lambda: on.files.read("small.txt")
+
+        for what, operation in (("write", write), ("read", read)):
+            floor, measured = medians_ms([operation(replayed), operation(sandbox)], samples)
+            name, met = f"`files.{what}`, 100 B", measured <= 1.5 * floor
+            yield Row(name, measured, "ms", floor, "canned reply", "≤ 1.5 × floor", met)
 
 
 def big_files(fake: Server, canned: Server, samples: int) -> Iterator[Row]:
@@ -150,18 +152,19 @@ def terminal(fake: Server, canned: Server, samples: int) -> Iterator[Row]:
 
 
 def code(fake: Server, canned: Server, samples: int) -> Iterator[Row]:
-    with sandbox_on(canned) as replayed:
-        floor = median_ms(lambda: replayed.run_code("1+1"), samples)
+    def run(on: Sandbox) -> Callable[[], object]:
+        return lambda: on.run_code("1+1")
+
+    with sandbox_on(canned) as replayed, sandbox_on(fake) as sandbox:
+        floor, warm = medians_ms([run(replayed), run(sandbox)], samples)
     first = []
-    for _ in range(7):
+    for _ in range(9):
         with sandbox_on(fake) as sandbox:
-            first.append(took_ms(lambda on=sandbox: on.run_code("1+1")))
-    with sandbox_on(fake) as sandbox:
-        warm = median_ms(lambda: sandbox.run_code("1+1"), samples)
+            first.append(took_ms(run(sandbox)))
     met = warm - floor <= 5
     yield Row('`run_code("1+1")`, warm', warm, "ms", floor, "canned reply", "floor + 5 ms", met)
-    cold = median(first)
-    met, what = cold - floor <= 40, '`run_code("1+1")`, first after create'
+    cold, what = median(first), '`run_code("1+1")`, first after create'
+    met = cold - floor <= 40
     yield Row(what, cold, "ms", floor, "canned reply", "floor + 40 ms", met)
 
 
@@ -271,12 +274,19 @@ def long_list(fake: Server, canned: Server, samples: int) -> Iterator[Row]:
 
 
 def many(fake: Server, canned: Server, samples: int) -> Iterator[Row]:
+    with sandbox_on(fake) as sandbox:  # what the first sandbox starts is no part of each
+        sandbox.commands.run("true")
     before = _memory(fake.pid)
     made = [Sandbox.create("base", timeout=3600, **fake.options()) for _ in range(200)]
     time.sleep(1)  # idle is what is measured
-    each = (_memory(fake.pid) - before) / 200 / MIB
-    met, what = each < 0.5, "memory of an idle sandbox, 200 at once"
+    each = max(_memory(fake.pid) - before, 0) / 200 / MIB
+    met, what = each < 0.5, "memory of a sandbox, 200 at once, idle"
     yield Row(what, each, "MiB", None, "", "< 0.5 MiB", met)
+    for sandbox in made:
+        sandbox.commands.run("true")
+    time.sleep(1)
+    each = max(_memory(fake.pid) - before, 0) / 200 / MIB
+    yield Row("the same after a command in each", each, "MiB", None, "", "–", True)
     for sandbox in made:
         sandbox.kill()
 

@@ -6,7 +6,7 @@ import platform
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,6 +37,18 @@ def median_ms(call: Callable[[], object], samples: int, warm_up: int = 3) -> flo
     for _ in range(warm_up):
         call()
     return statistics.median(took_ms(call) for _ in range(samples))
+
+
+def medians_ms(calls: Sequence[Callable[[], object]], samples: int) -> list[float]:
+    """Median milliseconds of several calls, taken in turn: what disturbs one disturbs all."""
+    for call in calls:
+        for _ in range(3):
+            call()
+    taken: list[list[float]] = [[] for _ in calls]
+    for _ in range(samples):
+        for call, times in zip(calls, taken, strict=True):
+            times.append(took_ms(call))
+    return [statistics.median(times) for times in taken]
 
 
 def took_ms(call: Callable[[], object]) -> float:
