@@ -40,6 +40,7 @@ from fake_e2b.wire.rest import Shape
 from fake_e2b.wire.validation import BodyReader, InvalidRequestError, QueryReader
 
 GAP_HEADER = b"x-fake-e2b-gap"
+VOLUME_CONTENT = "/volumecontent/"
 
 ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", "/sandboxes"): sandboxes.create,
@@ -121,6 +122,9 @@ class ControlPlane:
         named = match.operation
         if named.path == "/health":
             return Answer(200, b"Health check successful", TEXT)
+        if named.path.startswith(VOLUME_CONTENT):
+            # Guarded by tokens of volumes, of which there are none.
+            raise GapError(named.name)
         if named.name in USER_OPERATIONS:
             check_user_credentials(headers)
             raise GapError(named.name)

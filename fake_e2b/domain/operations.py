@@ -127,6 +127,8 @@ listWebhooks           GET    /events/webhooks
 getWebhook             GET    /events/webhooks/{webhookID}
 updateWebhook          PATCH  /events/webhooks/{webhookID}
 deleteWebhook          DELETE /events/webhooks/{webhookID}
+listWebhookDeliveries  GET    /events/webhooks/{webhookID}/deliveries
+getWebhookStats        GET    /events/webhooks/{webhookID}/stats
 listSandboxEvents      GET    /events/sandboxes
 getSandboxEvents       GET    /events/sandboxes/{sandboxID}
 """
