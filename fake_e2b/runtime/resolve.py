@@ -25,6 +25,8 @@ FOLDER = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | o
 HANDLE = getattr(os, "O_PATH", os.O_RDONLY) | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 """To name a file without touching it: no device is woken, no FIFO waits."""
 
+_PROC_LINKS = {"self": "1", "thread-self": "1/task/1"}
+
 # What opening a symlink with O_DIRECTORY | O_NOFOLLOW says: Linux the one, macOS the other.
 _MAYBE_LINK = (errno.ENOTDIR, errno.ELOOP)
 
@@ -176,7 +178,9 @@ class Resolver:
         try:
             text = os.readlink(name, dir_fd=folder)
         except FileNotFoundError:
-            return None
+            # In a guest's /proc these are there but lead nowhere for us, who are not in it.
+            # The daemon would read about itself; its place is taken by the guest's first process.
+            return _PROC_LINKS[name] if name in _PROC_LINKS and _exists(folder, name) else None
         except OSError as error:
             if error.errno == errno.EINVAL:
                 return None
@@ -189,6 +193,14 @@ class Resolver:
         if prefix and text.startswith(prefix) and text[len(prefix) :][:1] in ("", "/"):
             return text[len(prefix) :] or "/"
         return text
+
+
+def _exists(folder: int, name: str) -> bool:
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return False
+    return True
 
 
 def _components(path: str) -> list[str]:
