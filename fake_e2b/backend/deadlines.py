@@ -9,6 +9,9 @@ from fake_e2b.backend.store import Record, Store
 from fake_e2b.domain.ids import SandboxID
 from fake_e2b.domain.sandbox import State
 
+_SLACK = 1_000
+"""Outdated entries that are kept until they come up by themselves."""
+
 
 class Deadlines:
     """A heap of ends. An entry counts only while it is still the sandbox's end.
@@ -28,6 +31,9 @@ class Deadlines:
 
     def add(self, record: Record) -> None:
         """Take note of a sandbox's new end."""
+        if len(self._heap) > _SLACK + 4 * len(self._store.records):
+            self._heap = [entry for entry in self._heap if self._current(entry) is not None]
+            heapq.heapify(self._heap)
         entry = (record.sandbox.end_at_ns, record.sandbox.sandbox_id)
         nearer = not self._heap or entry < self._heap[0]
         heapq.heappush(self._heap, entry)

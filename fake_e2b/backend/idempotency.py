@@ -15,6 +15,9 @@ from fake_e2b.domain.ids import TeamID
 
 Answer = TypeVar("Answer")
 
+KEYS_REMEMBERED = 10_000
+"""More than these push the oldest out."""
+
 
 @dataclass(slots=True)
 class _Seen:
@@ -75,7 +78,7 @@ class Idempotency:
         # Oldest first, and all live equally long.
         while self._seen:
             key, oldest = next(iter(self._seen.items()))
-            if oldest.until_ns > now_ns:
+            if oldest.until_ns > now_ns and len(self._seen) < KEYS_REMEMBERED:
                 return
             del self._seen[key]
 

@@ -109,3 +109,13 @@ async def test_a_resume_starts_the_time_anew() -> None:
     assert sandbox.started_at_ns == world.clock.now_ns()
     assert left(world, sandbox) == 20
     assert sandbox.on_timeout.value == "pause"
+
+
+async def test_many_extensions_leave_one_deadline() -> None:
+    world = World()
+    sandbox = await create(world, 300)
+    for seconds in range(5_000):
+        world.backend.sandboxes.set_timeout(world.team, sandbox.sandbox_id, timeout_s=400 + seconds)
+    assert world.backend.sandboxes.next_deadline_ns() == sandbox.end_at_ns
+    assert await world.advance(5_398) == []
+    assert len(await world.advance(1)) == 1
