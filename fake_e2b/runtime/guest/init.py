@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -32,7 +33,18 @@ class Init(Agent):
         self._operations |= {"fork": self._fork, "root": self._root}
 
     def end_descendants(self) -> None:
-        """Nothing to do: the kernel ends them with their PID 1."""
+        """Kill and reap everything in the PID namespace.
+
+        The kernel would do it when this process ends, but only after closing its socket: the
+        server would take the guest for ended while its programs still run.
+        """
+        while True:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(-1, signal.SIGKILL)
+            try:
+                os.waitpid(-1, 0)
+            except ChildProcessError:
+                return
 
     def _root(self, _request: Message, _given: list[int]) -> Reply:
         """The root folder, and the PID under which the host knows this process."""

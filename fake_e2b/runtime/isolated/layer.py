@@ -6,6 +6,7 @@ the host's name, `sudo`, and marks that hide what only the host's root may read.
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import stat
@@ -19,6 +20,7 @@ from fake_e2b.runtime.guest.sudo import sudo_script
 
 _STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _AS_ROOT = "usr/lib/fake-e2b/as-root"
+_MOST_OPENED_FOLDERS = 200
 _SHADOW = "root:*:19000:0:99999:7:::\nnobody:*:19000:0:99999:7:::\nuser:*:19000:0:99999:7:::\n"
 _GSHADOW = "root:*::\nsudo:*::user\nuser:!::\nnogroup:*::\n"
 
@@ -52,6 +54,8 @@ def write_layer(folder: str, *, really: bool) -> None:
     skeleton.write(f"{etc}/gshadow", _GSHADOW, 0o600)
     if really:
         _hide_roots_own("/etc", etc)
+    else:
+        _open_up("/usr/local", f"{folder}/usr/local")
     become = _BECOME_REALLY
     setpriv = shutil.which("setpriv", path=_STANDARD_PATH)
     if really and setpriv:
@@ -63,6 +67,16 @@ def write_layer(folder: str, *, really: bool) -> None:
         skeleton.write(f"{folder}/{_SHOW_AS_PATH}", _SHOW_AS, 0o755)
     script = sudo_script(become=become, root_home="/root", user_home="/home/user")
     skeleton.write(f"{folder}/usr/bin/sudo", script, 0o755)
+
+
+def _open_up(host: str, layer: str) -> None:
+    """Let a guest's root add files to the host's folders, whose owner its one id is not.
+
+    A merged folder has the owner of its highest layer.
+    """
+    for found, _, _ in itertools.islice(os.walk(host), _MOST_OPENED_FOLDERS):
+        target = layer + found.removeprefix(host)
+        os.makedirs(target, exist_ok=True)
 
 
 def _hide_roots_own(host: str, layer: str) -> None:

@@ -1,0 +1,129 @@
+"""What only a guest of its own can promise, and attempts to break it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from fake_e2b.domain.errors import RuntimeUnavailableError
+from fake_e2b.domain.ports import Capability, Guest, Runtime
+from fake_e2b.domain.process import ProcessExit
+from fake_e2b.domain.user import ROOT
+from fake_e2b.runtime.select import choose_runtime
+from tests.runtime.guests import collect, needs, request, run, shell, wait_until
+
+
+@pytest.fixture
+async def runtime(tmp_path: Path) -> AsyncIterator[Runtime]:
+    try:
+        made = choose_runtime("isolated", folder=str(tmp_path))
+    except RuntimeUnavailableError as error:
+        pytest.skip(str(error))
+    await made.start()
+    yield made
+    await made.close()
+
+
+class TestAttacks:
+    async def test_killing_everything_as_user_leaves_the_sandbox_usable(self, guest: Guest) -> None:
+        process = await guest.spawn(request(*shell("read -r; kill -9 -1; sleep 1000"), stdin=True))
+        await process.write(b"now\n")
+        await collect(process)
+        assert (await run(guest, "echo", "fine")).stdout == "fine\n"
+        assert guest.alive
+
+    async def test_stopping_everything_as_user_does_not_stop_the_agents(self, guest: Guest) -> None:
+        process = await guest.spawn(request(*shell("kill -STOP -1; echo went on")))
+        assert (await collect(process)).stdout == "went on\n"
+        assert (await run(guest, "echo", "fine")).stdout == "fine\n"
+
+    async def test_pid_1_cannot_be_killed_from_inside(self, guest: Guest) -> None:
+        await run(guest, *shell("kill -9 1; kill -TERM 1; kill -STOP 1"), user=ROOT)
+        assert (await run(guest, "echo", "fine", user=ROOT)).stdout == "fine\n"
+
+    async def test_the_way_through_proc_leads_nowhere(self, guest: Guest) -> None:
+        script = "cat /proc/1/root/etc/hostname; ls /proc/1/cwd/ | head -c1 >/dev/null; ls /.."
+        result = await run(guest, *shell(script), user=ROOT)
+        assert result.stdout.splitlines()[0] == "e2b.local"
+        assert "home" in result.stdout
+
+    async def test_a_link_to_the_hosts_files_reads_the_sandboxs(self, guest: Guest) -> None:
+        await run(guest, *shell("ln -s /etc/hostname link; ln -s ../../../../etc/hostname up"))
+        for name in ("link", "up"):
+            with guest.files.open_read(f"/home/user/{name}") as file:
+                assert file.read() == b"e2b.local\n"
+
+    async def test_devices_of_the_machine_are_out_of_reach(self, guest: Guest) -> None:
+        script = "ls /dev; mknod /tmp/disk b 254 0 && cat /tmp/disk | head -c1 | wc -c"
+        result = await run(guest, *shell(script), user=ROOT)
+        assert not {"mem", "kmem", "vda", "sda", "kvm"} & set(result.stdout.split())
+        assert result.exit != ProcessExit(0) or result.stdout.endswith("0\n")
+
+    async def test_a_mount_inside_stays_inside(self, guest: Guest, runtime: Runtime) -> None:
+        other = await runtime.create("i" + "o" * 20)
+        await run(guest, *shell("mount -t tmpfs none /mnt && touch /mnt/mark"), user=ROOT)
+        assert (await run(guest, "ls", "/mnt")).stdout == "mark\n"
+        assert (await run(other, "ls", "/mnt")).stdout == ""
+        assert "mark" not in os.listdir("/mnt")
+
+    async def test_one_sandbox_does_not_see_the_other(self, guest: Guest, runtime: Runtime) -> None:
+        other = await runtime.create("i" + "o" * 20)
+        await run(guest, *shell("echo mine > /tmp/mine; echo mine > ~/mine"))
+        result = await run(other, *shell("ls /tmp ~"))
+        assert "mine" not in result.stdout
+
+
+class TestMachine:
+    async def test_orphans_become_children_of_pid_1(self, guest: Guest) -> None:
+        result = await run(
+            guest, *shell("(setsid sh -c 'sleep 0.05; echo $PPID > parent' >/dev/null 2>&1 &)")
+        )
+        assert result.exit == ProcessExit(0)
+        await wait_until(lambda: "parent" in guest.files.listdir("/home/user"), "it wrote")
+        pids = (await run(guest, "ps", "-o", "pid=,comm=", "-p", "1")).stdout
+        assert pids.split() == ["1", "init"]
+
+    async def test_the_running_python_works_inside(self, guest: Guest) -> None:
+        result = await run(guest, sys.executable, "-c", "import json, ssl; print(json.dumps([1]))")
+        assert (result.stdout, result.stderr) == ("[1]\n", "")
+
+    async def test_a_reboot_keeps_every_kind_of_file(self, runtime: Runtime) -> None:
+        guest = await runtime.create("i" + "r" * 20)
+        names = ["/home/user/a", "/root/a", "/tmp/a", "/opt/a", "/etc/a", "/usr/local/a", "/a"]
+        await run(guest, *shell(f"touch {' '.join(names)}; rm /etc/issue"), user=ROOT)
+        await guest.stop()
+        again = await runtime.boot("i" + "r" * 20)
+        result = await run(again, "ls", "-d", *names, "/etc/issue", user=ROOT)
+        assert result.stdout.split() == sorted(names)
+
+    async def test_root_changes_the_machine_and_the_host_does_not_notice(
+        self, runtime: Runtime, guest: Guest
+    ) -> None:
+        needs(runtime, Capability.SEPARATE_USERS)
+        script = "useradd -m -u 1234 alice && cp /bin/echo /usr/local/bin/mine && mine done"
+        result = await run(guest, *shell(script), user=ROOT)
+        assert result.stdout == "done\n", result.stderr
+        alice = guest.lookup_user("alice")
+        assert alice is not None
+        assert (alice.uid, alice.home) == (1234, "/home/alice")
+        told = await run(guest, *shell("whoami; pwd"), user=alice)
+        assert told.stdout.split() == ["alice", "/home/alice"]
+        assert not Path("/usr/local/bin/mine").exists()
+        assert guest.lookup_user("bob") is None
+
+    async def test_user_listens_on_low_ports(self, guest: Guest) -> None:
+        listen = "import socket; s = socket.socket(); s.bind(('', 80)); print('ok')"
+        assert (await run(guest, "python3", "-c", listen)).stdout == "ok\n"
+
+    async def test_a_killed_guest_is_dead(self, guest: Guest) -> None:
+        process = await guest.spawn(request("sleep", "1000", user=ROOT))
+        pid = guest.joining().namespaces_of
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        assert await process.wait() == ProcessExit(None, signal.SIGKILL)
+        await wait_until(lambda: not guest.alive, "it is seen")
