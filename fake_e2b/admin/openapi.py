@@ -135,8 +135,7 @@ _FILTER_SCHEMAS: dict[str, dict[str, Any]] = {
 
 
 def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
-    # Without "nullable" or type lists the text holds for OpenAPI 3.0 and 3.1 alike.
-    return {"description": "or null", **{key: schema[key] for key in schema if key != "type"}}
+    return {"anyOf": [schema, {"type": "null"}]}
 
 
 _CLOCK = {

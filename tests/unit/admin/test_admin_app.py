@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field, replace
 
+import jsonschema_rs
 import pytest
 
 from fake_e2b._version import __version__
@@ -254,6 +255,34 @@ async def test_the_document_describes_every_page_beside_the_api(client):
     assert "/sandboxes" in document["paths"]
     described = {path: {method.upper() for method in document["paths"][path]} for path in PAGES}
     assert described == {path: set(pages) for path, pages in PAGES.items()}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/_fake/health", None),
+        ("GET", "/_fake/state", None),
+        ("GET", "/_fake/env", None),
+        ("GET", "/_fake/journal", None),
+        ("GET", "/_fake/journal?last=x", None),
+        ("GET", "/_fake/clock", None),
+        ("POST", "/_fake/clock/advance", {"seconds": 1}),
+        ("POST", "/_fake/clock/advance", {}),
+        ("POST", "/_fake/reset", None),
+    ],
+)
+async def test_every_answer_is_as_the_document_says(client, parts, world, method, path, body):
+    world.sandboxes.append(sandbox(metadata=None))
+    parts.journal.open("GET", "/sandboxes", [(b"accept", b"*/*")], "127.0.0.1:1")
+    parts.journal.note("expired", sandbox_id="i0a")
+    answer = await client.request(method, path, json=body)
+    document = (await client.get("/_fake/openapi.json")).json()
+    operation = document["paths"][path.partition("?")[0]][method.lower()]
+    described = operation["responses"][str(answer.status_code)]["content"]["application/json"]
+    validator = jsonschema_rs.validator_for(
+        {**described["schema"], "components": document["components"]}, validate_formats=True
+    )
+    assert [str(error) for error in validator.iter_errors(answer.json())] == []
 
 
 def test_every_schema_that_is_referred_to_exists():
