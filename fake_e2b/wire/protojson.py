@@ -10,15 +10,15 @@ from __future__ import annotations
 import json
 from binascii import Error as Base64Error
 from binascii import a2b_base64, b2a_base64
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from json.encoder import encode_basestring
 from typing import Any
 
-from fake_e2b.wire.proto_schema import INTEGERS, Field, MessageType
+from fake_e2b.wire.proto_schema import INTEGERS, TIMESTAMP, Field, MessageType
 from fake_e2b.wire.protobuf import Message, ProtoError, is_default
 from fake_e2b.wire.protojson_reader import read_message
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # UTC; written with a Z of its own
 _LONG = ("int64", "sint64", "uint64")
 _EMPTY = "zero-length payload is not a valid JSON object"
 
@@ -204,7 +204,10 @@ def _quoted(declared: Field, text: str) -> bytes:
 
 def _rfc3339(instant_ns: int) -> str:
     seconds, nanos = divmod(instant_ns, 1_000_000_000)
-    text = (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+    try:
+        text = (_EPOCH + timedelta(seconds=seconds)).isoformat()
+    except OverflowError:
+        raise ProtoError(f"proto: {TIMESTAMP}: seconds out of range {seconds}") from None
     if not nanos:
         return f"{text}Z"
     fraction = f"{nanos:09d}"

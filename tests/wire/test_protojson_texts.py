@@ -143,12 +143,18 @@ def test_deep_nesting_of_unknown_fields_is_no_danger() -> None:
         (1_795_000_000_000_001_000, "2026-11-18T11:06:40.000001Z"),
         (1_795_000_000_000_000_001, "2026-11-18T11:06:40.000000001Z"),
         (-1, "1969-12-31T23:59:59.999999999Z"),
+        (-30_610_224_001_000_000_000, "0999-12-31T23:59:59Z"),
     ],
 )
 def test_timestamps_have_0_3_6_or_9_digits(instant_ns: int, text: str) -> None:
     written = to_json(ENTRY, {"modified_time": instant_ns})
     assert written == b'{"modifiedTime":"%s"}' % text.encode()
     assert from_json(ENTRY, written) == {"modified_time": instant_ns}
+
+
+def test_an_instant_beyond_all_years_cannot_be_written() -> None:
+    with pytest.raises(ProtoError, match="seconds out of range"):
+        to_json(ENTRY, {"modified_time": 10**21})
 
 
 @pytest.mark.parametrize("text", ['"yesterday"', '"2026-13-01T00:00:00Z"'])
