@@ -35,15 +35,17 @@ class Moment(Enum):
     PAUSED = "paused"
     KILLED = "killed"
     UPDATED = "updated"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
 class LifecycleEvent:
-    """One moment in a sandbox's life."""
+    """One moment in a sandbox's life; `cause` is why a change of its state failed."""
 
     moment: Moment
     sandbox: Sandbox
     at_ns: int
+    cause: Exception | None = None
 
 
 class Lifecycle:
@@ -87,9 +89,9 @@ class Lifecycle:
         """Call `listener` after every completed change."""
         self._listeners.append(listener)
 
-    def tell(self, moment: Moment, sandbox: Sandbox) -> None:
+    def tell(self, moment: Moment, sandbox: Sandbox, cause: Exception | None = None) -> None:
         """Report that something happened."""
-        event = LifecycleEvent(moment, sandbox, self._clock.now_ns())
+        event = LifecycleEvent(moment, sandbox, self._clock.now_ns(), cause)
         for listener in self._listeners:
             listener(event)
 
@@ -113,7 +115,7 @@ class Lifecycle:
             self._free_slot(sandbox, epoch)
             if guest is not None:
                 await guest.kill()
-            _fail(error, ControlKind.CREATE_FAILED)
+            self._fail(sandbox, error, ControlKind.CREATE_FAILED)
         record = Record(sandbox, machine)
         self._begin_run(record, timeout_s)
         self._store.add(record)
@@ -143,7 +145,7 @@ class Lifecycle:
         except BaseException as error:
             self._free_slot(record.sandbox, epoch)
             self._settle(record, move, _told(error, ControlKind.CREATE_FAILED))
-            _fail(error, ControlKind.CREATE_FAILED)
+            self._fail(record.sandbox, error, ControlKind.CREATE_FAILED)
         self._begin_run(record, timeout_s)
         self._store.enter_state(record, State.RUNNING)
         self.deadlines.add(record)
@@ -205,7 +207,7 @@ class Lifecycle:
                 await self._destroy(record, machine)
             finally:
                 self._forget(record, move, epoch, _told(error, ControlKind.PAUSE_FAILED))
-            _fail(error, ControlKind.PAUSE_FAILED)
+            self._fail(sandbox, error, ControlKind.PAUSE_FAILED)
         self._free_slot(sandbox, epoch)
         sandbox.end_at_ns = self._clock.now_ns()
         self._store.enter_state(record, State.PAUSED)
@@ -237,7 +239,7 @@ class Lifecycle:
             await self._destroy(record, record.machine)
         except BaseException as error:
             told = _told(error, ControlKind.KILL_FAILED)
-            _fail(error, ControlKind.KILL_FAILED)
+            self._fail(record.sandbox, error, ControlKind.KILL_FAILED)
         finally:
             self._forget(record, move, epoch, told)
         self.tell(Moment.KILLED, record.sandbox)
@@ -275,6 +277,13 @@ class Lifecycle:
         self._free_slot(record.sandbox, epoch)
         self._settle(record, move, error)
 
+    def _fail(self, sandbox: Sandbox, error: BaseException, kind: ControlKind) -> NoReturn:
+        """Raise what the task raises that made the change; a cancelled one goes on ending."""
+        if isinstance(error, FakeE2BError) or not isinstance(error, Exception):
+            raise error
+        self.tell(Moment.FAILED, sandbox, error)
+        raise ControlError(kind) from error
+
     def _take_slot(self, team: Team) -> None:
         shelf = self._store.shelf(team.team_id)
         if shelf.slots >= team.concurrent_sandboxes:
@@ -308,10 +317,3 @@ class Lifecycle:
 def _told(error: BaseException, kind: ControlKind) -> Exception:
     """What those learn who wait for a change that failed."""
     return error if isinstance(error, FakeE2BError) else ControlError(kind)
-
-
-def _fail(error: BaseException, kind: ControlKind) -> NoReturn:
-    """Raise what the task raises that made the change; a cancelled one goes on ending."""
-    if isinstance(error, FakeE2BError) or not isinstance(error, Exception):
-        raise error
-    raise ControlError(kind) from error

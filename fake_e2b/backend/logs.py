@@ -52,6 +52,7 @@ _MESSAGES = {
     Moment.PAUSED: "Sandbox paused",
     Moment.KILLED: "Sandbox killed",
     Moment.UPDATED: "Sandbox updated",
+    Moment.FAILED: "Sandbox failed",
 }
 
 
@@ -68,15 +69,12 @@ class Logs:
 
     def note(self, event: LifecycleEvent) -> None:
         """Log a moment of a sandbox's life."""
-        self.append(
-            event.sandbox,
-            LogEntry(
-                event.at_ns,
-                LogLevel.INFO,
-                _MESSAGES[event.moment],
-                {"logger": "orchestrator", "event": event.moment.value},
-            ),
-        )
+        fields = {"logger": "orchestrator", "event": event.moment.value}
+        if event.cause is not None:
+            fields["error"] = repr(event.cause)
+        level = LogLevel.INFO if event.cause is None else LogLevel.ERROR
+        message = _MESSAGES[event.moment]
+        self.append(event.sandbox, LogEntry(event.at_ns, level, message, fields))
 
     def append(self, sandbox: Sandbox, entry: LogEntry) -> None:
         """Keep one entry; the oldest one goes when there are too many."""

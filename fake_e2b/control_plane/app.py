@@ -8,6 +8,7 @@ Fact: control.order
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -33,11 +34,14 @@ from fake_e2b.control_plane.http import (
 )
 from fake_e2b.control_plane.routing import Match, Router
 from fake_e2b.domain.control_errors import ControlError
-from fake_e2b.domain.errors import GapError
+from fake_e2b.domain.errors import FakeE2BError, GapError
 from fake_e2b.wire import control_errors, service_json
 from fake_e2b.wire.endpoints import ENDPOINTS, Endpoint
 from fake_e2b.wire.rest import Shape
 from fake_e2b.wire.validation import BodyReader, InvalidRequestError, QueryReader
+
+LOGGER = logging.getLogger("fake_e2b.control_plane")
+LOGGER.addHandler(logging.NullHandler())
 
 GAP_HEADER = b"x-fake-e2b-gap"
 VOLUME_CONTENT = "/volumecontent/"
@@ -104,6 +108,8 @@ class ControlPlane:
             match = self._router.match(method, path)
             return await self._perform(match, scope, headers, body)
         except ControlError as error:
+            if error.__cause__ is not None and not isinstance(error.__cause__, FakeE2BError):
+                LOGGER.error("%s %s failed", method, path, exc_info=error.__cause__)
             return _refused(error)
         except InvalidRequestError as error:
             encoded = service_json.encode({"code": 400, "message": error.message})

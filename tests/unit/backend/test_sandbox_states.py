@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from fake_e2b.backend.admission import CreateRequest
+from fake_e2b.backend.logs import LogLevel
 from fake_e2b.backend.settings import ControlSettings
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.sandbox import OnTimeout, Sandbox, State
@@ -311,6 +312,16 @@ async def test_a_failed_resume_leaves_it_paused() -> None:
     world.runtime.failures["resume"] = OSError("no")
     assert await outcome(connect, world, sandbox.sandbox_id) == K.CREATE_FAILED
     assert sandbox.state is State.PAUSED
+    [entry] = world.backend.logs.second_generation(
+        world.team.team_id,
+        sandbox.sandbox_id,
+        cursor_ms=None,
+        limit=1,
+        forward=False,
+        level=LogLevel.ERROR,
+        search="",
+    )
+    assert entry.fields["error"] == "OSError('no')"
     world.runtime.failures.clear()
     assert await outcome(connect, world, sandbox.sandbox_id) is True
 
