@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
-    from fake_e2b.testing import FakeE2B
+    from fake_e2b.testing import FakeE2B, JournalRecord
 
 _SHOWN = 20
 _WIDTH = 200
@@ -46,21 +46,23 @@ class Watched:
         if len(records) > _SHOWN:
             lines.append(f"({len(records) - _SHOWN} earlier ones left out)")
         for record in records[-_SHOWN:]:
-            after_s = (record.at_ns - self._start_ns) / 1e9
-            name = f"{record.operation} {record.method} {record.path}".rstrip()
-            status = "no answer yet" if record.status is None else str(record.status)
-            took = (
-                "still open" if record.duration_ns is None else f"{record.duration_ns / 1e6:.1f} ms"
-            )
-            sandbox = f" [{record.sandbox_id}]" if record.sandbox_id else ""
-            lines.append(f"+{after_s:.3f} s {_cut(name)} → {status}, {took}{sandbox}")
-            if record.body:
-                lines.append(f"    sent: {_cut(record.body)}")
-            if record.answer:
-                lines.append(f"    answer: {_cut(record.answer)}")
-            if record.traceback:
-                lines += [f"    {line}" for line in record.traceback.splitlines()]
+            lines += self._paragraph(record)
         return "\n".join(lines) or "(none: no request of this test reached the fake)"
+
+    def _paragraph(self, record: JournalRecord) -> Iterator[str]:
+        after_s = (record.at_ns - self._start_ns) / 1e9
+        sandbox = f" [{record.sandbox_id}]" if record.sandbox_id else ""
+        if record.method:
+            name = _cut(f"{record.operation} {record.method} {record.path}")
+            yield f"+{after_s:.3f} s {name} → {_outcome(record)}{sandbox}"
+        else:
+            yield f"+{after_s:.3f} s {record.operation}{sandbox}"
+        if record.body:
+            yield f"    {'sent: ' if record.method else ''}{_cut(record.body)}"
+        if record.answer:
+            yield f"    answer: {_cut(record.answer)}"
+        if record.traceback:
+            yield from (f"    {line}" for line in record.traceback.splitlines())
 
 
 WATCHED = pytest.StashKey[Watched]()
@@ -74,6 +76,13 @@ def leak_message(sandboxes: Sequence[str]) -> str:
         "fixture e2b_sandbox, or allow it with --fake-e2b-leaks=ignore or "
         "@pytest.mark.fake_e2b(leaks='ignore')"
     )
+
+
+def _outcome(record: JournalRecord) -> str:
+    status = "no answer yet" if record.status is None else str(record.status)
+    if record.duration_ns is None:
+        return f"{status}, still open"
+    return f"{status}, {record.duration_ns / 1e6:.1f} ms"
 
 
 def _cut(text: str) -> str:

@@ -74,13 +74,19 @@ def _requests(records: Sequence[JournalRecord]) -> str:
             format_instant(record.at_ns),
             record.operation,
             f"{record.method} {record.path}",
-            "open" if record.status is None else str(record.status),
+            _status(record),
             "" if record.duration_ns is None else f"{record.duration_ns / 1e6:.1f} ms",
             record.sandbox_id or "",
         )
         for record in records
     ]
     return _table(("at", "operation", "request", "status", "took", "sandbox"), rows)
+
+
+def _status(record: JournalRecord) -> str:
+    if record.status is not None:
+        return str(record.status)
+    return "open" if record.duration_ns is None else ""
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

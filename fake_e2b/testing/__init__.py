@@ -1,7 +1,15 @@
 """The handle that tests hold: `FakeE2B`."""
 
+from fake_e2b.domain.journal import JournalRecord
 from fake_e2b.testing.activation import activated
 from fake_e2b.testing.fake import FakeClock, FakeE2B
 from fake_e2b.testing.leaks import FakeE2BLeakWarning, running_sandboxes
 
-__all__ = ["FakeClock", "FakeE2B", "FakeE2BLeakWarning", "activated", "running_sandboxes"]
+__all__ = [
+    "FakeClock",
+    "FakeE2B",
+    "FakeE2BLeakWarning",
+    "JournalRecord",
+    "activated",
+    "running_sandboxes",
+]

@@ -95,6 +95,28 @@ def test_keys_and_secrets_stay_out_of_the_report(inner):
     assert (inner.path / "key").read_text() not in section
 
 
+def test_what_the_fake_did_by_itself_is_shown_among_the_requests(inner):
+    inner.makepyfile(
+        """
+        def test_failing(fake_e2b):
+            fake_e2b.journal.note("expired", sandbox_id="i0a", detail="killed at its end")
+            record = fake_e2b.journal.open("POST", "/execute", (), "")
+            record.traceback = "Traceback:\\n  somewhere"
+            raise AssertionError
+        """
+    )
+    run = inner.runpytest_inprocess()
+    run.stdout.fnmatch_lines(
+        [
+            "+0.0* s expired [[]i0a]",
+            "    killed at its end",
+            "+0.0* s unknown POST /execute → no answer yet, still open",
+            "    Traceback:",
+            "      somewhere",
+        ]
+    )
+
+
 def test_a_long_test_shows_the_last_twenty(inner):
     inner.makepyfile(
         """
