@@ -191,8 +191,11 @@ class Filesystem:
         return depth > 1 or status.size >= _LARGE_FOLDER_BYTES
 
 
-def ensure_folder(files: Files, path: str, owner: User) -> None:
+def ensure_folder(files: Files, path: str, owner: User) -> bool:
     """Make a folder and its missing parents, 0755 and the owner's; what exists stays as it is.
+
+    Returns:
+        Whether it was missing.
 
     Raises:
         EnvdError: `PARENT_IS_FILE`, `MKDIR_FAILED`, `FOLDER_CHOWN_FAILED`, `FOLDER_STAT_FAILED`.
@@ -200,7 +203,7 @@ def ensure_folder(files: Files, path: str, owner: User) -> None:
     Fact: envd.filesystem.parents
     """
     if _is_folder(files, path):
-        return
+        return False
     for folder in (*parents(posixpath.normpath(path)), path):
         if _is_folder(files, folder):
             continue
@@ -216,6 +219,7 @@ def ensure_folder(files: Files, path: str, owner: User) -> None:
                 ) from error
         except OSError as error:
             raise EnvdError(EnvdKind.MKDIR_FAILED, path=folder, reason=go_reason(error)) from error
+    return True
 
 
 def _is_folder(files: Files, path: str) -> bool:

@@ -171,8 +171,8 @@ class Upload:
     def __exit__(self, *exc: object) -> None:
         self._close()
 
-    def begin(self, path: str) -> None:
-        """Start a file; `path` as requested.
+    def begin(self, path: str) -> bool:
+        """Start a file; `path` as requested. True when folders had to be made for it.
 
         Raises:
             EnvdError: `UPLOAD_FOREIGN_HOME`, `UPLOAD_TWICE`, `UPLOAD_IS_FOLDER`,
@@ -186,9 +186,11 @@ class Upload:
             raise EnvdError(EnvdKind.UPLOAD_FOREIGN_HOME, **error.fields) from error
         self._check_first(path)
         files = self.daemon.guest.files
-        ensure_folder(files, posixpath.normpath(path.rpartition("/")[0] or "/"), self.user)
+        folder = posixpath.normpath(path.rpartition("/")[0] or "/")
+        made = ensure_folder(files, folder, self.user)
         self._path = path
         self._file = _open(files, path, self.user)
+        return made
 
     def _check_first(self, path: str) -> None:
         earlier = [written.path for written in self.written]
@@ -257,13 +259,9 @@ def write_all(file: ByteFile | None, data: bytes | memoryview) -> None:
     """
     if file is None:
         raise OSError(errno.EBADF, "file already closed")
-    size = len(data)
-    done: int | None = file.write(data)
-    while done != size:
-        if not done:
-            raise BlockingIOError(errno.EAGAIN, "resource temporarily unavailable")
+    done = file.write(data)
+    while done < len(data):
         data = memoryview(data)[done:]
-        size -= done
         done = file.write(data)
 
 

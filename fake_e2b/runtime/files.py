@@ -7,16 +7,19 @@ import os
 import stat
 from collections.abc import Callable, Mapping, Sequence
 from io import FileIO
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from fake_e2b.domain.entry import DiskUsage, FileStat, FilesystemEvent
-from fake_e2b.domain.ports import Watch
+from fake_e2b.domain.ports import ByteFile, Watch
 from fake_e2b.domain.user import User
 from fake_e2b.runtime.mounts import is_network_filesystem
 from fake_e2b.runtime.ownership import Ownership
 from fake_e2b.runtime.removal import remove_tree
 from fake_e2b.runtime.resolve import FOLDER, HANDLE, Resolver
 from fake_e2b.runtime.watch import WatchHub
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
 
 MOST_LINKS = 255
 """Symlinks that `realpath` follows before ELOOP, as the daemon's own resolver does."""
@@ -64,6 +67,7 @@ class RootedFiles:
             self._is_open = False
             for watch in tuple(self._open_watches):
                 watch.close()
+            self._resolver.close()
             os.close(self._root)
 
     # Looking.
@@ -165,11 +169,11 @@ class RootedFiles:
 
     # Content.
 
-    def open_read(self, path: str) -> FileIO:
+    def open_read(self, path: str) -> ByteFile:
         """See `Files.open_read`: a FIFO without a writer is at its end at once."""
-        return FileIO(self._open(path, os.O_RDONLY), "rb")
+        return _NeverWaiting(self._open(path, os.O_RDONLY), "rb")
 
-    def open_write(self, path: str, *, owner: User) -> FileIO:
+    def open_write(self, path: str, *, owner: User) -> ByteFile:
         """See `Files.open_write`: a FIFO without a reader is ENXIO."""
         if path.endswith("/"):
             raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), path)
@@ -198,8 +202,8 @@ class RootedFiles:
                 return _RewrittenFile(opened)
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
 
-    def _given_to(self, owner: User, made: int, folder: int, name: str, path: str) -> FileIO:
-        file = FileIO(made, "wb")
+    def _given_to(self, owner: User, made: int, folder: int, name: str, path: str) -> ByteFile:
+        file = _NeverWaiting(made, "wb")
         try:
             if stat.S_IMODE(os.fstat(made).st_mode) != _FILE_MODE:
                 os.fchmod(made, _FILE_MODE)
@@ -269,7 +273,26 @@ class RootedFiles:
         return watch
 
 
-class _RewrittenFile(FileIO):
+class _NeverWaiting(FileIO):
+    """A file; where a FIFO or a device would make us wait, `BlockingIOError` instead of None."""
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        if data is None:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return data
+
+    def write(self, data: Buffer, /) -> int:
+        written = super().write(data)
+        if written is None:
+            raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+        return written
+
+
+class _RewrittenFile(_NeverWaiting):
     """An existing file, cut to be written anew.
 
     Some file systems (ext4) write a file out to the disk when it is closed after having been cut

@@ -113,6 +113,10 @@ class Resolver:
         self._root = root
         self._prefix = path_prefix.rstrip("/")
 
+    def close(self) -> None:
+        """Refuse to resolve from now on (EBADF): the root's number may soon be another file's."""
+        self._root = -1
+
     def resolve(self, path: str, *, follow: bool, most_links: int = KERNEL_LINKS) -> Place:
         """Find the last component's folder; the component itself may be missing.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from fake_e2b.backend.transfer import Upload, check_metadata
 from fake_e2b.data_plane.asgi import ClientGoneError, Receive, Scope, Send, answer, read_headers
 from fake_e2b.data_plane.envd.access import envd_of
@@ -90,7 +92,7 @@ async def _take(files: Upload, query: FileQuery, content_type: str, body: Reques
 async def _take_raw(files: Upload, path: str | None, body: RequestBody) -> None:
     if path is None:
         raise EnvdError(EnvdKind.UPLOAD_WITHOUT_PATH)
-    files.begin(path)
+    await _begin(files, path)
     try:
         async for piece in body.pieces():
             files.write(piece)
@@ -108,7 +110,7 @@ async def _take_form(files: Upload, path: str | None, boundary: str, body: Reque
                 if isinstance(event, PartStart):
                     is_wanted = event.name == _FIELD
                     if is_wanted:
-                        files.begin(_target(path, event))
+                        await _begin(files, _target(path, event))
                 elif not is_wanted:
                     continue
                 elif isinstance(event, PartEnd):
@@ -122,6 +124,14 @@ async def _take_form(files: Upload, path: str | None, boundary: str, body: Reque
         in_content = is_wanted and reader.is_in_content
         reason = str(error) if in_content else f"multipart: NextPart: {error}"
         raise _broken(reason, in_content=in_content) from error
+
+
+async def _begin(files: Upload, path: str) -> None:
+    if files.begin(path):
+        # Whoever watches the folders above takes the new ones up now, so that the content
+        # that is about to come is seen. It takes the event loop two rounds: poll, then act.
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
 
 
 def _target(path: str | None, part: PartStart) -> str:

@@ -411,6 +411,16 @@ class TestOwners:
             rooted.close()
 
 
+def test_a_closed_root_gives_nothing_away(files: RootedFiles, outside: Path) -> None:
+    files.close()
+    other = os.open(outside, os.O_RDONLY)  # likely to get the number that became free
+    try:
+        assert error_of(files.lstat, "/secret") == errno.EBADF
+        assert error_of(files.open_read, "/secret") == errno.EBADF
+    finally:
+        os.close(other)
+
+
 def test_resolving_counts_only_links_that_were_followed(root: Path) -> None:
     (root / "link").symlink_to("home")
     folder = os.open(root, FOLDER)
