@@ -1,6 +1,6 @@
 """The control plane's REST shapes: what validates requests, is rendered, and is documented.
 
-One model a schema; names on the wire come from `_wire_name`. `X | Absent = None` is a property
+One model a schema; names on the wire come from `wire_name`. `X | Absent = None` is a property
 that may be left out and must not be null; `X | None = None` is one that may be null as well.
 """
 
@@ -14,7 +14,8 @@ from pydantic.json_schema import SkipJsonSchema
 _UPPER = {"id": "ID", "mb": "MB"}
 
 
-def _wire_name(name: str) -> str:
+def wire_name(name: str) -> str:
+    """A property's name in the API; those with a name of their own say so in their `Field`."""
     first, *rest = name.split("_")
     return first + "".join(_UPPER.get(word, word.capitalize()) for word in rest)
 
@@ -22,12 +23,7 @@ def _wire_name(name: str) -> str:
 class Shape(BaseModel):
     """A JSON object of the API; unknown properties are ignored."""
 
-    model_config = ConfigDict(
-        alias_generator=_wire_name,
-        validate_by_name=True,
-        validate_by_alias=True,
-        defer_build=True,
-    )
+    model_config = ConfigDict(alias_generator=wire_name, defer_build=True)
 
 
 Absent: TypeAlias = SkipJsonSchema[None]

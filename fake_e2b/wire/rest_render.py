@@ -24,7 +24,10 @@ class _Writer:
     """Makes the objects of one shape; what is None is absent."""
 
     def __init__(self, shape: type[rest.Shape]) -> None:
-        self._names = {name: field.alias or name for name, field in shape.model_fields.items()}
+        # Some releases of pydantic don't know the names before a model is built.
+        self._names = {
+            name: field.alias or rest.wire_name(name) for name, field in shape.model_fields.items()
+        }
 
     def __call__(self, **fields: object) -> Object:
         names = self._names

@@ -88,6 +88,9 @@ def _plain(schema: Schema, definitions: Mapping[str, Schema]) -> tuple[Schema, b
             alternatives = [each for each in schema["anyOf"] if each != {"type": "null"}]
             nullable = nullable or len(alternatives) < len(schema["anyOf"])
             schema = alternatives[0]
+        elif "allOf" in schema:
+            # How some releases of pydantic write a reference with a default beside it.
+            schema = schema["allOf"][0]
         else:
             return schema, nullable
 
