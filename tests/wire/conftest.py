@@ -18,13 +18,18 @@ def clock() -> ManualClock:
     return ManualClock(1_795_000_000_000_000_000)
 
 
-@pytest.fixture(params=["local"])
-async def daemon(
-    request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock
-) -> AsyncIterator[Daemon]:
+@pytest.fixture(params=["local", "isolated"])
+def runtime_name(request: pytest.FixtureRequest) -> str:
+    """Files whose tests don't touch processes name one runtime instead."""
+    name: str = request.param
+    return name
+
+
+@pytest.fixture
+async def daemon(runtime_name: str, tmp_path: Path, clock: ManualClock) -> AsyncIterator[Daemon]:
     """An open daemon; the guest is killed afterwards, and nothing of it is left."""
     try:
-        runtime = choose_runtime(request.param, folder=str(tmp_path))
+        runtime = choose_runtime(runtime_name, folder=str(tmp_path))
     except RuntimeUnavailableError as error:
         pytest.skip(str(error))
     await runtime.start()

@@ -20,6 +20,11 @@ UNAUTHORIZED = (
 
 
 @pytest.fixture
+def runtime_name() -> str:
+    return "local"
+
+
+@pytest.fixture
 async def secured(tmp_path: Path, clock: ManualClock) -> AsyncIterator[Daemon]:
     """A daemon that asks for a token."""
     runtime = choose_runtime("local", folder=str(tmp_path))

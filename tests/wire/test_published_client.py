@@ -20,6 +20,11 @@ from tests.wire.daemon import Daemon
 DEADLINE_MS = 20_000
 
 
+@pytest.fixture
+def runtime_name() -> str:
+    return "local"
+
+
 @pytest.fixture(params=[ProtocolType.CONNECT, ProtocolType.GRPC_WEB], ids=["connect", "grpc-web"])
 def protocol(request: pytest.FixtureRequest) -> ProtocolType:
     return request.param
