@@ -1,0 +1,1 @@
+"""Processes, terminals, files, watchers and kernels on the machine."""

@@ -97,7 +97,7 @@ def test_everything_holds_for_an_ordinary_user_too(folder_of_an_ordinary_user: P
     packages = ":".join(path for path in sys.path if path.endswith("site-packages"))
     result = subprocess.run(
         [*python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist",
-         "-k", "not light", "--basetemp", str(folder / "tests"), *tests],
+         "-k", "not local", "--basetemp", str(folder / "tests"), *tests],
         env={
             "PATH": os.defpath,
             "HOME": str(folder),

@@ -90,12 +90,7 @@ class Agent:
 
     def end_descendants(self) -> None:
         """Kill and reap until nothing is left below this process."""
-        while True:
-            with contextlib.suppress(ChildProcessError):
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass
-            if not tree.kill_round(os.getpid()) and not _has_children():
-                return
+        while tree.kill_round(os.getpid()) or _has_children():
             time.sleep(_ROUND_PAUSE_S)
 
     def _serve(self) -> bool:
@@ -172,8 +167,10 @@ class Agent:
 
 
 def _has_children() -> bool:
+    """Reap all dead children; whether living ones are left."""
     try:
-        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
     except ChildProcessError:
         return False
     return True
