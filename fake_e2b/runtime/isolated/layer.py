@@ -13,8 +13,8 @@ import stat
 import sys
 from collections.abc import Iterator
 from contextlib import suppress
+from pathlib import Path
 
-import fake_e2b
 from fake_e2b.runtime import skeleton
 from fake_e2b.runtime.guest.sudo import sudo_script
 
@@ -105,7 +105,7 @@ def _unreadable(folder: str) -> Iterator[str]:
 
 def exposed_folders() -> list[str]:
     """Where the running Python and this package live, if a guest would not see them anyway."""
-    wanted = [sys.base_prefix, sys.prefix, os.path.dirname(os.path.realpath(fake_e2b.__file__))]
+    wanted = [sys.base_prefix, sys.prefix, str(Path(skeleton.__file__).parents[1])]
     for name in ("node", "git", "python3"):
         if shutil.which(name, path=_STANDARD_PATH) is None and (found := shutil.which(name)):
             with suppress(OSError):
