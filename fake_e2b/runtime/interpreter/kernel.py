@@ -203,6 +203,9 @@ class PythonKernel:
             if answer == ord("d"):
                 self._channel.finish()
                 continue
+            if answer == ord("e"):
+                data = b""
+                break
             command, answered = self._answers.popleft()
             answered.set()
             self._interrupting -= command == b"i"
@@ -223,6 +226,8 @@ class PythonKernel:
             self._die()
             return
         self._line += data
+        if b"\n" not in data:
+            return  # a long line: not to be looked through again with each piece
         *lines, rest = self._line.split(b"\n")
         self._line = bytearray(rest)
         for line in lines:

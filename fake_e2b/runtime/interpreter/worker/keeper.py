@@ -6,8 +6,8 @@ byte a command and reads one byte an answer:
     i  interrupt the worker's process group        s  stop all descendants
     k  end all descendants                         c  let them go on
 
-The answer to i, s and c is the same byte. `d` tells that the worker died. End of file on either
-side means: end everything.
+The answer to i, s and c is the same byte. `d` tells that the worker died, `e` that nothing is
+left. End of file on either side means: end everything.
 """
 
 from __future__ import annotations
@@ -54,6 +54,8 @@ def keep(control: socket.socket, linux: Linux, run_worker: Callable[[], None]) -
         _serve(control, worker, wake_read)
     finally:
         _end_family(worker)
+        with contextlib.suppress(OSError):
+            control.send(b"e")
         os._exit(0)
 
 
