@@ -290,6 +290,7 @@ async def test_a_kernel_takes_its_children_along(session: Session) -> None:
 
 async def test_a_paused_kernel_stands_still(session: Session) -> None:
     ticks = session.home / "ticks"
+    ticks.touch()
     await started(
         session,
         f"import time\nprint('on', flush=True)\nwhile True: open({str(ticks)!r}, 'a').write('x')",
