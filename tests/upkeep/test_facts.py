@@ -15,6 +15,8 @@ import pytest
 ROOT = Path(__file__).parents[2]
 SOURCES = ["fake_e2b", "contracts", "conftest_plugin"]
 FACT_ID = re.compile(r"[a-z0-9]+(?:[.-][a-z0-9]+)+")
+CITED_ID = r"[a-z0-9]+(?:[.-](?:[a-z0-9]+|\*))+"
+CITATION = re.compile(rf"\bFacts?:\s+({CITED_ID}(?:,\s+{CITED_ID})*)")
 KEYS = {"id", "statement", "source", "checked"}
 
 
@@ -56,9 +58,9 @@ def cited() -> dict[str, str]:
     found = {}
     for folder in SOURCES:
         for path in (ROOT / folder).rglob("*.py"):
-            for listed in re.findall(r"\bFacts?:[ \n]+([a-z0-9.,* -]+)", path.read_text()):
-                for fact in listed.split(","):
-                    found[fact.strip(" .")] = str(path.relative_to(ROOT))
+            for listed in CITATION.findall(path.read_text()):
+                for fact in re.split(r",\s+", listed):
+                    found[fact] = str(path.relative_to(ROOT))
     return found
 
 
