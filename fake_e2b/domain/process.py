@@ -64,8 +64,6 @@ class SpawnError(OSError):
             program cannot be found or executed, ``"fork"`` for everything before.
     """
 
-    def __init__(
-        self, errno: int, strerror: str, stage: Literal["cwd", "exec", "fork"]
-    ) -> None:
+    def __init__(self, errno: int, strerror: str, stage: Literal["cwd", "exec", "fork"]) -> None:
         super().__init__(errno, strerror)
         self.stage = stage
