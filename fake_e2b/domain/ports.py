@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
-from fake_e2b.domain.entry import DiskUsage, FilesystemEvent, FileStat
+from fake_e2b.domain.entry import DiskUsage, FileStat, FilesystemEvent
 from fake_e2b.domain.process import Output, ProcessExit, PtySize, SpawnRequest
 from fake_e2b.domain.user import User
 
