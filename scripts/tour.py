@@ -52,7 +52,7 @@ def raised(kind: type[Exception], call: Callable[[], object]) -> str:
     try:
         call()
     except kind as error:
-        return f"{type(error).__name__}: {str(error).splitlines()[0]}"
+        return f"{type(error).__name__}: {str(error).splitlines()[0].removesuffix(' and error:')}"
     raise AssertionError(f"{kind.__name__} was expected")
 
 
