@@ -6,8 +6,10 @@ of its own. After a 101 the two connections are joined byte for byte, whatever i
 Under the `local` runtime a sandbox's ports are the machine's own loopback ports: what a request
 can reach there is whatever listens on 127.0.0.1. `isolated` sandboxes have ports of their own.
 
+Ports named in the sandbox's `network.httpsPorts` are spoken to over TLS, certificates unseen.
+
 Facts: proxy.port.retries, proxy.port.closed, proxy.port.streams, proxy.port.upgrade,
-proxy.port.broken-answer
+proxy.port.broken-answer, proxy.port.https
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
@@ -75,7 +78,8 @@ async def proxy_app(scope: Scope, receive: Receive, send: Send) -> None:
         target=forwarding.target(scope["raw_path"], scope["query_string"]),
         headers=forwarding.request_headers(scope["headers"], host=host, masked_from=masked_from),
     )
-    async with _dialled(target, closed) as (reader, writer):
+    over_tls = target.port in (network.get("httpsPorts") or ())
+    async with _dialled(target, closed, over_tls=over_tls) as (reader, writer):
         exchange = _Exchange(scope, receive, send, reader, writer, closed)
         await exchange.run(request)
 
@@ -88,12 +92,17 @@ def _requested_host(scope: Scope) -> str:
 
 @asynccontextmanager
 async def _dialled(
-    target: Target, closed: ProxyError
+    target: Target, closed: ProxyError, *, over_tls: bool
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     descriptor = await _dial(target.machine.guest, target.port, closed)
     connected = socket.socket(fileno=descriptor)
     try:
-        reader, writer = await asyncio.open_connection(sock=connected, limit=_READ)
+        reader, writer = await asyncio.open_connection(
+            sock=connected,
+            limit=_READ,
+            ssl=_unverified() if over_tls else None,
+            server_hostname="localhost" if over_tls else None,
+        )
     except OSError:
         connected.close()
         raise closed from None
@@ -104,6 +113,14 @@ async def _dialled(
         writer.transport.abort()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
+
+
+def _unverified() -> ssl.SSLContext:
+    """TLS to a service in the sandbox, whatever certificate it made for itself."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
 
 
 async def _dial(guest: Guest, port: int, closed: ProxyError) -> int:

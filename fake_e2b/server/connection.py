@@ -22,6 +22,7 @@ LOGGER = logging.getLogger("fake_e2b.server")
 LOGGER.addHandler(logging.NullHandler())
 
 _TOO_LARGE = 431
+_LINGER_S = 0.5
 
 
 class _Tunnel(asyncio.StreamReaderProtocol):
@@ -51,6 +52,7 @@ class Connection(H11Protocol):
         self.logger = LOGGER
         self.access_log = False
         self.lost = asyncio.Event()
+        self._refused = False
         served = self.app
 
         async def run(scope: Any, receive: Any, send: Any) -> None:
@@ -109,7 +111,15 @@ class Connection(H11Protocol):
             b"HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\n"
             b"Connection: close\r\n\r\n%s" % (body, body)
         )
-        self.transport.close()
+        # Closing with unread bytes would reset the connection and take the answer with it.
+        self._refused = True
+        self.transport.write_eof()
+        self.loop.call_later(_LINGER_S, self.transport.close)
+
+    def data_received(self, data: bytes) -> None:
+        """Serve what arrives; after a refusal nothing counts any more."""
+        if not self._refused:
+            super().data_received(data)
 
     def _head_limit(self) -> int:
         return self.config.h11_max_incomplete_event_size or 0

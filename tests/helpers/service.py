@@ -1,0 +1,129 @@
+"""A service to run inside a sandbox: standard library only, one thread a connection.
+
+    python3 service.py PORT [BIND]
+
+Paths: `/echo` answers with the request as JSON; `/upload` with the number of bytes received;
+`/count/N` with N bytes; `/events` sends two server-sent events and holds the stream open;
+`/half` breaks in the middle of its body; `/silent` closes without an answer; `/status/N`;
+`/early` answers before it reads the body; `/hints` sends a 103 first; an upgrade to anything is
+accepted and echoed byte for byte.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import threading
+from typing import BinaryIO
+
+CHUNK = b"x" * 65536
+
+
+def head(connection: socket.socket, status: str, *headers: str) -> None:
+    lines = [f"HTTP/1.1 {status}", *headers, "", ""]
+    connection.sendall("\r\n".join(lines).encode())
+
+
+def read_body(stream: BinaryIO, headers: list[tuple[str, str]]) -> int:
+    lower = {name.lower(): value for name, value in headers}
+    total = 0
+    if lower.get("transfer-encoding") == "chunked":
+        while size := int(stream.readline(), 16):
+            total += len(stream.read(size))
+            stream.readline()
+        return total
+    left = int(lower.get("content-length", "0"))
+    while left and (data := stream.read(min(left, 65536))):
+        left -= len(data)
+        total += len(data)
+    return total
+
+
+def serve(connection: socket.socket) -> None:
+    stream = connection.makefile("rb")
+    method, target, _ = stream.readline().decode().split(" ", 2)
+    headers = []
+    while line := stream.readline().decode("latin-1").strip():
+        name, _, value = line.partition(":")
+        headers.append((name, value.strip()))
+    path = target.partition("?")[0]
+    lower = {name.lower(): value for name, value in headers}
+    if "upgrade" in lower:
+        protocol = lower.get("sec-websocket-protocol", "")
+        head(
+            connection,
+            "101 Switching Protocols",
+            "Connection: Upgrade",
+            f"Upgrade: {lower['upgrade']}",
+            f"X-Protocol: {protocol}",
+        )
+        while data := stream.read1():
+            connection.sendall(data)
+        return
+    if path == "/silent":
+        return
+    if path == "/early":
+        head(connection, "413 Content Too Large", "Content-Length: 0", "Connection: close")
+        connection.shutdown(socket.SHUT_WR)
+        stream.read()
+        return
+    received = read_body(stream, headers)
+    if path == "/upload":
+        text = str(received)
+        head(connection, "200 OK", f"Content-Length: {len(text)}")
+        connection.sendall(text.encode())
+    elif path.startswith("/count/"):
+        left = int(path.removeprefix("/count/"))
+        head(connection, "200 OK", f"Content-Length: {left}")
+        while left:
+            piece = CHUNK[:left]
+            connection.sendall(piece)
+            left -= len(piece)
+    elif path == "/events":
+        head(connection, "200 OK", "Content-Type: text/event-stream")
+        connection.sendall(b"data: one\n\n")
+        connection.sendall(b"data: two\n\n")
+        stream.read()
+    elif path == "/half":
+        head(connection, "200 OK", "Transfer-Encoding: chunked")
+        connection.sendall(b"4\r\nhalf\r\n")
+    elif path.startswith("/status/"):
+        status = path.removeprefix("/status/")
+        head(connection, f"{status} Text", "Content-Length: 4", "Location: http://localhost/x")
+        connection.sendall(b"text")
+    elif path == "/hints":
+        head(connection, "103 Early Hints", "Link: </style.css>")
+        head(connection, "204 No Content")
+    else:
+        body = json.dumps({"method": method, "target": target, "headers": headers}).encode()
+        head(
+            connection,
+            "200 OK",
+            f"Content-Length: {len(body)}",
+            "Set-Cookie: a=1",
+            "Set-Cookie: b=2",
+            "Keep-Alive: timeout=9",
+            "Connection: X-Hop",
+            "X-Hop: 1",
+            "X-Kept: 2",
+        )
+        if method != "HEAD":
+            connection.sendall(body)
+
+
+def handle(connection: socket.socket) -> None:
+    with connection:
+        try:
+            serve(connection)
+        except OSError:
+            return
+
+
+if __name__ == "__main__":
+    bind = sys.argv[2] if len(sys.argv) > 2 else "127.0.0.1"
+    listener = socket.create_server((bind, int(sys.argv[1])), backlog=64)
+    print(listener.getsockname()[1], flush=True)
+    while True:
+        accepted, _ = listener.accept()
+        threading.Thread(target=handle, args=(accepted,), daemon=True).start()
