@@ -12,6 +12,9 @@ import pytest
 
 from tests.helpers.waiting import wait_until
 
+SPARE_GUESTS = 2
+"""How many the isolated runtime keeps ready."""
+
 
 @pytest.fixture(scope="session", autouse=True)
 def machine_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
@@ -30,23 +33,26 @@ def _traces(machine_folder: Path) -> set[str]:
         for child in process.children()
         if child.is_running() and child.status() != psutil.STATUS_ZOMBIE
     }
-    # Whoever fakes a whole machine by another user id still has a folder here.
-    # Spare folders are made ahead of need, for no test in particular.
-    found |= {
-        f"folder {path}"
-        for path in machine_folder.glob("fake-e2b-*/run-*/*")
-        if not path.name.startswith("spare-")
-    }
+    for run in machine_folder.glob("fake-e2b-*/run-*"):
+        found |= {f"folder {path}" for path in _sandbox_folders(run)}
     found |= {
         f"thread {thread.name}" for thread in threading.enumerate() if thread.name == "fake-e2b"
     }
-    if any(thread.startswith("thread") for thread in found):
-        return found
     return found | {
         f"port {connection.laddr.port}"
         for connection in process.net_connections("tcp")
         if connection.status == psutil.CONN_LISTEN
     }
+
+
+def _sandbox_folders(run: Path) -> list[str]:
+    """A run's folders without those made ahead of need, which belong to no test."""
+    names = sorted(path.name for path in run.glob("*") if not path.name.startswith("spare-"))
+    guests = [name for name in names if name.startswith("guest-")]
+    others = [name for name in names if name not in guests]
+    # A guest that is kept ready looks like one in use: only more than those are somebody's.
+    used = range(SPARE_GUESTS, len(guests))
+    return [f"{run.name}/{name}" for name in others] + [f"{run.name}/guest #{n}" for n in used]
 
 
 @pytest.fixture(autouse=True)

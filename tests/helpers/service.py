@@ -1,6 +1,6 @@
 """A service to run inside a sandbox: standard library only, one thread a connection.
 
-    python3 service.py PORT [BIND]
+    python3 service.py PORT [BIND [CERTIFICATE-AND-KEY]]
 
 Paths: `/echo` answers with the request as JSON; `/upload` with the number of bytes received;
 `/count/N` with N bytes; `/events` sends two server-sent events and holds the stream open;
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import sys
 import threading
 from typing import BinaryIO
@@ -115,6 +116,8 @@ def serve(connection: socket.socket) -> None:
 def handle(connection: socket.socket) -> None:
     with connection:
         try:
+            if isinstance(connection, ssl.SSLSocket):
+                connection.do_handshake()
             serve(connection)
         except OSError:
             return
@@ -123,6 +126,10 @@ def handle(connection: socket.socket) -> None:
 if __name__ == "__main__":
     bind = sys.argv[2] if len(sys.argv) > 2 else "127.0.0.1"
     listener = socket.create_server((bind, int(sys.argv[1])), backlog=64)
+    if len(sys.argv) > 3:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[3])
+        listener = context.wrap_socket(listener, server_side=True, do_handshake_on_connect=False)
     print(listener.getsockname()[1], flush=True)
     while True:
         accepted, _ = listener.accept()
