@@ -7,13 +7,11 @@ from dataclasses import dataclass
 
 from fake_e2b.domain.errors import RuntimeUnavailableError, UsageError
 from fake_e2b.domain.ports import Capability, Runtime
+from fake_e2b.runtime.auto import AutoRuntime
 from fake_e2b.runtime.isolated import IsolatedRuntime
 from fake_e2b.runtime.isolated.identity import can_map_range
 from fake_e2b.runtime.isolated.probe import probe
 from fake_e2b.runtime.local import LocalRuntime
-
-_DEFAULT = "local"
-"""What `auto` stands for: `isolated` becomes it once it has proved itself on more machines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,8 @@ class Finding:
 def choose_runtime(name: str, *, folder: str | None = None) -> Runtime:
     """The runtime of that name, not yet started.
 
-    Asking for ``"isolated"`` makes and ends a guest first, which takes some tens of milliseconds.
+    ``"auto"`` decides while the server already answers, see `fake_e2b.runtime.auto`. Asking for
+    ``"isolated"`` makes and ends a guest first, which takes some tens of milliseconds.
 
     Args:
         name: ``"auto"``, ``"local"`` or ``"isolated"``.
@@ -50,10 +49,11 @@ def choose_runtime(name: str, *, folder: str | None = None) -> Runtime:
         RuntimeUnavailableError: ``"isolated"`` was asked for and this machine cannot run it.
         UsageError: There is no such runtime.
     """
-    chosen = _DEFAULT if name == "auto" else name
-    if chosen == "local":
+    if name == "auto":
+        return AutoRuntime(folder)
+    if name == "local":
         return LocalRuntime(folder)
-    if chosen != "isolated":
+    if name != "isolated":
         raise UsageError(f"no runtime is called {name!r}: use auto, local or isolated")
     if (reason := probe(folder)) is not None:
         raise RuntimeUnavailableError(f"the isolated runtime cannot run here: {reason}")

@@ -14,6 +14,7 @@ import pytest
 
 from fake_e2b.domain.errors import RuntimeUnavailableError, UsageError
 from fake_e2b.domain.ports import Capability
+from fake_e2b.runtime.isolated.probe import probe
 from fake_e2b.runtime.select import choose_runtime, survey
 
 ROOT_FOLDER = Path(__file__).parents[2]
@@ -25,11 +26,23 @@ echo 0 > /proc/sys/user/max_user_namespaces
 exec "$@"
 """
 ASK = """
+import asyncio
 import sys
 from fake_e2b.domain.errors import RuntimeUnavailableError
 from fake_e2b.runtime.select import choose_runtime, survey
 folder = sys.argv[1]
-print(choose_runtime("auto", folder=folder).name)
+
+async def auto() -> str:
+    runtime = choose_runtime("auto", folder=folder)
+    await runtime.start()
+    try:
+        guest = await runtime.create("i0")
+        await guest.kill()
+        return runtime.name
+    finally:
+        await runtime.close()
+
+print(asyncio.run(auto()))
 try:
     choose_runtime("isolated", folder=folder)
 except RuntimeUnavailableError as error:
@@ -40,7 +53,20 @@ print([finding.held for finding in survey(folder=folder)][:2])
 
 def test_local_is_always_there(tmp_path: Path) -> None:
     assert choose_runtime("local", folder=str(tmp_path)).name == "local"
-    assert choose_runtime("auto", folder=str(tmp_path)).name in ("local", "isolated")
+
+
+async def test_auto_is_isolated_where_the_machine_allows_it(tmp_path: Path) -> None:
+    reason = probe(str(tmp_path))
+    runtime = choose_runtime("auto", folder=str(tmp_path))
+    assert runtime.name == "auto"
+    await runtime.start()
+    try:
+        await runtime.create("i0")
+        assert runtime.name == ("isolated" if reason is None else "local")
+        assert Capability.WATCHERS in runtime.capabilities
+    finally:
+        await runtime.close()
+    assert list(tmp_path.glob("fake-e2b-*/*")) == []
 
 
 def test_an_unknown_name_is_refused_with_the_right_ones() -> None:
@@ -72,6 +98,7 @@ def test_a_refusal_says_why_and_auto_falls_back(tmp_path: Path) -> None:
     )  # fmt: skip
     name, reason, held = asked.stdout.splitlines()
     assert name == "local", asked.stderr
+    assert "as plain programs" in asked.stderr
     assert "No space left on device" in reason
     assert "sysctl user.max_user_namespaces" in reason
     assert held == "[True, False]"

@@ -7,6 +7,7 @@ import itertools
 import os
 from collections import deque
 from contextlib import suppress
+from dataclasses import dataclass
 
 from fake_e2b.domain.ports import Capability
 from fake_e2b.domain.user import BUILT_IN_USERS, USER
@@ -23,6 +24,14 @@ from fake_e2b.runtime.watch import WatchHub
 
 _SPARE_GUESTS = 2
 _NAMES = {user.uid: user.name for user in BUILT_IN_USERS.values()}
+
+
+@dataclass(eq=False, slots=True)
+class _Place:
+    """Where one guest's files are, over all its boots; a spare's folder moves once it is taken."""
+
+    folder: str
+    ownership: Ownership
 
 
 class IsolatedRuntime:
@@ -43,10 +52,9 @@ class IsolatedRuntime:
         self._helper: Helper | None = None
         self._expose: list[str] = []
         self._numbers = itertools.count()
-        self._folders: dict[str, str] = {}
-        self._ownerships: dict[str, Ownership] = {}
-        self._guests: dict[str, IsolatedGuest] = {}
-        self._spares: deque[tuple[str, IsolatedGuest]] = deque()
+        self._places: dict[str, _Place] = {}
+        self._guests: dict[_Place, IsolatedGuest] = {}
+        self._spares: deque[tuple[_Place, IsolatedGuest]] = deque()
         self._layer: asyncio.Task[None] | None = None
         self._filling: asyncio.Task[None] | None = None
         self._closed = False
@@ -70,6 +78,15 @@ class IsolatedRuntime:
         await asyncio.to_thread(self._run.sweep)
         self._refill()
 
+    async def prove(self) -> None:
+        """Wait for the first guest: with it the machine has granted everything.
+
+        Raises:
+            OSError: It did not; the text says what was refused.
+        """
+        assert self._filling is not None, "the runtime was not started"
+        await asyncio.shield(self._filling)
+
     @property
     def _path(self) -> str:
         assert self._run is not None, "the runtime was not started"
@@ -77,8 +94,8 @@ class IsolatedRuntime:
 
     # Making guests.
 
-    def _make_folder(self) -> str:
-        folder = f"{self._path}/guest-{next(self._numbers)}"
+    def _make_place(self) -> _Place:
+        folder = f"{self._path}/spare-{next(self._numbers)}"
         root = f"{folder}/root"
         for path in (folder, root, f"{folder}/upper", f"{folder}/work"):
             os.mkdir(path, 0o755)
@@ -91,16 +108,16 @@ class IsolatedRuntime:
                 os.chown(f"{root}/home/user{name}", USER.uid, USER.gid)
             if any(path.startswith("/root/") for path in self._expose):
                 os.chmod(f"{root}/root", 0o711)
-        return folder
+        return _Place(folder, self._ownership())
 
-    async def _bring_up(self, folder: str) -> IsolatedGuest:
+    async def _bring_up(self, place: _Place) -> IsolatedGuest:
         assert self._helper is not None
         assert self._layer is not None
         await asyncio.shield(self._layer)
         init = AgentClient(
             self._helper.fork_agent(
                 "guest",
-                folder=folder,
+                folder=place.folder,
                 layer=f"{self._path}/layer",
                 range=self._really,
                 expose=self._expose,
@@ -111,18 +128,16 @@ class IsolatedRuntime:
         except BaseException:
             await init.end()
             raise
-        files = RootedFiles(fds[0], ownership=self._ownership(folder), watches=self.watches)
-        return IsolatedGuest(files, lambda: self._remove(folder), init, message["pid"])
+        files = RootedFiles(fds[0], ownership=place.ownership, watches=self.watches)
+        return IsolatedGuest(files, lambda: self._remove(place), init, message["pid"])
 
-    def _ownership(self, folder: str) -> Ownership:
-        if self._really:
-            return RealOwnership(_NAMES.get, _NAMES.get)
-        return self._ownerships.setdefault(folder, RecordedOwnership())
+    def _ownership(self) -> Ownership:
+        return RealOwnership(_NAMES.get, _NAMES.get) if self._really else RecordedOwnership()
 
     async def _fill(self) -> None:
         while not self._closed and len(self._spares) < self._wanted_spares:
-            folder = self._make_folder()
-            self._spares.append((folder, await self._bring_up(folder)))
+            place = self._make_place()
+            self._spares.append((place, await self._bring_up(place)))
 
     def _refill(self) -> None:
         if self._filling is None or self._filling.done():
@@ -133,34 +148,36 @@ class IsolatedRuntime:
     async def create(self, sandbox_id: str) -> IsolatedGuest:
         """A guest with fresh files: a spare one if there is any."""
         while self._spares:
-            folder, guest = self._spares.popleft()
+            place, guest = self._spares.popleft()
             if guest.alive:
                 break
             await guest.kill()
         else:
-            folder = self._make_folder()
-            guest = await self._bring_up(folder)
+            place = self._make_place()
+            guest = await self._bring_up(place)
+        taken = f"{self._path}/{sandbox_id}"
+        os.rename(place.folder, taken)  # its mounts stay where they are
+        place.folder = taken
         self._refill()
-        self._folders[sandbox_id] = folder
-        self._guests[folder] = guest
+        self._places[sandbox_id] = place
+        self._guests[place] = guest
         return guest
 
     async def boot(self, sandbox_id: str) -> IsolatedGuest:
         """A guest on the files that `Guest.stop` left."""
-        folder = self._folders[sandbox_id]
-        guest = self._guests[folder] = await self._bring_up(folder)
+        place = self._places[sandbox_id]
+        guest = self._guests[place] = await self._bring_up(place)
         return guest
 
     async def discard(self, sandbox_id: str) -> None:
         """Remove the files that `Guest.stop` left."""
-        if folder := self._folders.pop(sandbox_id, None):
-            self._remove(folder)
+        if place := self._places.pop(sandbox_id, None):
+            self._remove(place)
 
-    def _remove(self, folder: str) -> None:
-        self._guests.pop(folder, None)
-        self._ownerships.pop(folder, None)
+    def _remove(self, place: _Place) -> None:
+        self._guests.pop(place, None)
         assert self._run is not None
-        self._run.throw_away(folder)
+        self._run.throw_away(place.folder)
 
     async def close(self) -> None:
         """Kill all guests and remove everything; twice is fine."""

@@ -1,0 +1,89 @@
+"""The runtime that `auto` stands for: `isolated` where the machine grants it, else `local`."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+
+from fake_e2b.domain.ports import Capability, Guest, Runtime
+from fake_e2b.runtime.isolated import IsolatedRuntime
+from fake_e2b.runtime.isolated.probe import explain
+from fake_e2b.runtime.local import LocalRuntime
+
+LOGGER = logging.getLogger("fake_e2b.runtime")
+
+
+class AutoRuntime:
+    """Starts the isolated runtime; its first guest shows whether the machine allows it.
+
+    The server answers meanwhile: only what needs a guest waits for the decision.
+
+    Args:
+        folder: Where to keep the sandboxes; None takes the machine's temporary folder.
+    """
+
+    def __init__(self, folder: str | None = None) -> None:
+        self._folder = folder
+        self._chosen: Runtime | None = None
+        self._decision: asyncio.Task[Runtime] | None = None
+
+    @property
+    def name(self) -> str:
+        """The chosen runtime's name, ``"auto"`` until it is chosen."""
+        return "auto" if self._chosen is None else self._chosen.name
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """The chosen runtime's; none is promised before."""
+        return frozenset() if self._chosen is None else self._chosen.capabilities
+
+    async def start(self) -> None:
+        """Begin to decide."""
+        if sys.platform == "linux":
+            isolated = IsolatedRuntime(self._folder)
+            await isolated.start()
+            self._decision = asyncio.create_task(self._decide(isolated))
+        else:
+            self._decision = asyncio.create_task(self._take_local())
+
+    async def _decide(self, isolated: IsolatedRuntime) -> Runtime:
+        try:
+            await isolated.prove()
+        except OSError as error:
+            await isolated.close()
+            LOGGER.warning(
+                "fake-e2b runs sandboxes as plain programs (the local runtime), because the "
+                "isolated one cannot run here: %s. `fake-e2b doctor` says what differs.",
+                explain(error.errno or 0, error.strerror or str(error)),
+            )
+            return await self._take_local()
+        self._chosen = isolated
+        return isolated
+
+    async def _take_local(self) -> Runtime:
+        self._chosen = LocalRuntime(self._folder)
+        await self._chosen.start()
+        return self._chosen
+
+    async def decided(self) -> Runtime:
+        """The runtime that was chosen, once it is."""
+        assert self._decision is not None, "the runtime was not started"
+        return await asyncio.shield(self._decision)
+
+    async def create(self, sandbox_id: str) -> Guest:
+        """See `Runtime.create`."""
+        return await (self._chosen or await self.decided()).create(sandbox_id)
+
+    async def boot(self, sandbox_id: str) -> Guest:
+        """See `Runtime.boot`."""
+        return await (self._chosen or await self.decided()).boot(sandbox_id)
+
+    async def discard(self, sandbox_id: str) -> None:
+        """See `Runtime.discard`."""
+        await (self._chosen or await self.decided()).discard(sandbox_id)
+
+    async def close(self) -> None:
+        """See `Runtime.close`."""
+        if self._decision is not None:
+            await (await self.decided()).close()
