@@ -74,6 +74,7 @@ class Fake:
         self.env = client_environment(address, api_key=self.api_key, access_token=self.access_token)
         open_requests = OpenRequests()
         self.backend.sandboxes.on_departure(open_requests.cut)
+        self._index = StoreIndex(self.backend.sandboxes)
         self.app: App = Gateway(
             Planes(
                 control=control_plane_app(self.backend),
@@ -83,7 +84,7 @@ class Fake:
                 proxy=proxy_app,
             ),
             entrance=self.backend.sandboxes,
-            index=StoreIndex(self.backend.sandboxes),
+            index=self._index,
             open_requests=open_requests,
             journal=self.journal,
             clock=self.clock,
@@ -140,6 +141,7 @@ class Fake:
     async def reset(self) -> None:
         """Kill every sandbox and forget everything but teams and keys."""
         await self.backend.reset()
+        self._index.clear()
         self.journal.clear()
 
     async def advance(self, by_ns: int) -> list[Expired]:

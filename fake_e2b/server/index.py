@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
+from fake_e2b.backend.lifecycle import LifecycleEvent, Moment
 from fake_e2b.domain.ids import SandboxID
 from fake_e2b.server.dispatch import Operation, SignedFile
 
@@ -13,6 +15,7 @@ _REMEMBERED = 10_000
 class Searchable(Protocol):
     """What `fake_e2b.backend.sandboxes.Sandboxes` offers."""
 
+    def on_event(self, listener: Callable[[LifecycleEvent], None]) -> None: ...
     def find_by_access_token(self, token: str) -> SandboxID | None: ...
     def find_by_signature(
         self, path: str, operation: Operation, username: str, signature: str, expiration: int | None
@@ -20,7 +23,7 @@ class Searchable(Protocol):
 
 
 class StoreIndex:
-    """The sandboxes that are not gone, and by token those that clients used before they went.
+    """The sandboxes that are not gone; by token also those that were.
 
     A handle that carries only its token asks `/health` after its sandbox was killed, and must
     learn that there is no such sandbox.
@@ -28,17 +31,23 @@ class StoreIndex:
 
     def __init__(self, sandboxes: Searchable) -> None:
         self._sandboxes = sandboxes
-        self._seen: dict[str, str] = {}
+        self._by_token: dict[str, SandboxID] = {}
+        sandboxes.on_event(self._remember)
+
+    def _remember(self, event: LifecycleEvent) -> None:
+        token = event.sandbox.envd_access_token
+        if event.moment is Moment.CREATED and token is not None:
+            if len(self._by_token) >= _REMEMBERED:
+                del self._by_token[next(iter(self._by_token))]
+            self._by_token[token] = event.sandbox.sandbox_id
+
+    def clear(self) -> None:
+        """Forget those that are gone."""
+        self._by_token.clear()
 
     def by_token(self, token: str) -> str | None:
         """The sandbox with that envd token."""
-        found = self._sandboxes.find_by_access_token(token)
-        if found is None:
-            return self._seen.get(token)
-        if len(self._seen) >= _REMEMBERED:
-            self._seen.clear()
-        self._seen[token] = found
-        return found
+        return self._sandboxes.find_by_access_token(token) or self._by_token.get(token)
 
     def by_signature(self, signed: SignedFile) -> str | None:
         """The sandbox whose token made that signature."""
