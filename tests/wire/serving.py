@@ -44,6 +44,9 @@ async def serving(app: Any) -> AsyncIterator[int]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        # An abort is done in the loop's next rounds, and the set has no event.
+        while server.server_state.connections:  # noqa: ASYNC110
+            await asyncio.sleep(0)
         listener.close()
 
 

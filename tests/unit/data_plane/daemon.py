@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import os
 import socket
-import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-
-import uvicorn
 
 from fake_e2b.backend.envd import Envd
 from fake_e2b.backend.machine import Machine
@@ -28,6 +24,7 @@ from fake_e2b.runtime.files import RootedFiles
 from fake_e2b.runtime.ownership import RecordedOwnership
 from fake_e2b.runtime.resolve import FOLDER
 from fake_e2b.runtime.watch import WatchHub
+from fake_e2b.server.host import ServerThread, listen
 
 NOW_S = 1_795_383_209
 
@@ -134,30 +131,15 @@ class Daemon:
         return connection
 
 
-class _Server(uvicorn.Server):
-    def install_signal_handlers(self) -> None: ...
-
-
 @contextmanager
 def running_app(app: Callable[..., Any]) -> Iterator[int]:
     """Serve an ASGI app on a free loopback port; its port."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
-    server = _Server(
-        uvicorn.Config(app, http="h11", loop="asyncio", lifespan="off", log_config=None)
-    )
-    thread = threading.Thread(
-        target=lambda: asyncio.run(server.serve([listener])), name="daemon under test"
-    )
-    listener.listen(64)  # whoever connects before the server reads waits, and is served
-    thread.start()
+    server = ServerThread(app, nullcontext(), listen("127.0.0.1", 0))
+    server.start()
     try:
-        yield listener.getsockname()[1]
+        yield server.port
     finally:
-        server.should_exit = server.force_exit = True
-        thread.join(20)
-        listener.close()
-        assert not thread.is_alive()
+        server.stop()
 
 
 @contextmanager
