@@ -32,6 +32,7 @@ _KEEP_ALIVE_S = 620
 """How long an idle client connection is kept. Fact: proxy.keep-alive.idle"""
 _CANCEL_GRACE_S = 2.0
 _PORT_TRIES = 16
+_SETTLING_ROUNDS = 5
 
 
 def is_loopback(host: str) -> bool:
@@ -201,6 +202,10 @@ class ServerThread:
             ]
             self._ready.set()
             await self._stop.wait()
+            # No client may be half accepted when its listener is closed: asyncio loses it.
+            for listening in self._sockets:
+                loop.remove_reader(listening.fileno())
+            await _settle()
             for listening in self._sockets:
                 # A forked child may hold the socket as well; this ends the listening for all.
                 with contextlib.suppress(OSError):
@@ -212,8 +217,7 @@ class ServerThread:
     @staticmethod
     async def _break_connections(state: ServerState) -> None:
         for connection in list(state.connections):
-            if connection.transport is not None:
-                connection.transport.abort()
+            connection.transport.abort()
         tasks = list(state.tasks)
         for task in tasks:
             task.cancel()
@@ -221,5 +225,10 @@ class ServerThread:
             _, stuck = await asyncio.wait(tasks, timeout=_CANCEL_GRACE_S)
             for task in stuck:
                 LOGGER.error("a request did not end when the server stopped: %r", task)
-        # Aborted transports report their end in the loop's next round.
+        await _settle()
+
+
+async def _settle() -> None:
+    """Let the loop do what it has already begun: accepted clients, aborted connections."""
+    for _ in range(_SETTLING_ROUNDS):
         await asyncio.sleep(0)
