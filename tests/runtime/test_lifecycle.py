@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -144,7 +145,8 @@ class TestEnd:
         helpers = [pid for pid in helpers if "guest/__main__.py" in cmdline(pid)]
         assert helpers
         for pid in (*helpers, server.pid):  # the helper, its agents and the server at once
-            os.kill(pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # one may take another along
+                os.kill(pid, signal.SIGKILL)
         await server.wait()
         again = choose_runtime(runtime.name, folder=str(own))
         await wait_until(lambda: not any(map(alive, helpers)), "the helper is gone")
