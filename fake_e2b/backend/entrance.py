@@ -56,7 +56,7 @@ class Entrance:
                 break
             sandbox = record.sandbox
             if sandbox.state in (State.RUNNING, State.SNAPSHOTTING):
-                if record.machine is None:
+                if record.machine is None or not record.machine.guest.alive:
                     break
                 self._check_traffic_token(sandbox, port, traffic_token)
                 return sandbox, record.machine

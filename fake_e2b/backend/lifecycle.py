@@ -23,7 +23,7 @@ from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.errors import FakeE2BError
 from fake_e2b.domain.ids import SandboxID
 from fake_e2b.domain.ports import Event, Guest, Runtime
-from fake_e2b.domain.sandbox import Sandbox, State
+from fake_e2b.domain.sandbox import OnTimeout, Sandbox, State
 from fake_e2b.domain.team import Team
 
 
@@ -121,6 +121,7 @@ class Lifecycle:
         self._store.add(record)
         self.deadlines.add(record)
         self.tell(Moment.CREATED, sandbox)
+        self._watch(record, machine)
         return record
 
     # -- resume -----------------------------------------------------------------------------------
@@ -151,6 +152,7 @@ class Lifecycle:
         self.deadlines.add(record)
         self._settle(record, move)
         self.tell(Moment.RESUMED, record.sandbox)
+        self._watch(record, record.machine)
 
     async def _boot(self, record: Record) -> Machine:
         sandbox = record.sandbox
@@ -167,6 +169,17 @@ class Lifecycle:
         except BaseException:
             await guest.stop()
             raise
+
+    def _watch(self, record: Record, machine: Machine) -> None:
+        """A machine that dies by itself takes its sandbox along, whatever should end it else."""
+
+        def end() -> None:
+            if record.machine is machine and record.sandbox.state is State.RUNNING:
+                record.sandbox.on_timeout = OnTimeout.KILL
+                record.sandbox.end_at_ns = self._clock.now_ns()
+                self.deadlines.add(record)
+
+        machine.guest.on_death(end)
 
     def _begin_run(self, record: Record, timeout_s: int) -> None:
         now_ns = self._clock.now_ns()

@@ -200,6 +200,10 @@ class Guest(Protocol):
         """False once it died by itself or was killed."""
         ...
 
+    def on_death(self, listener: Callable[[], None]) -> None:
+        """Call `listener` when it dies by itself, at once if it has; the last listener counts."""
+        ...
+
     def lookup_user(self, name: str) -> User | None: ...
 
     async def spawn(self, request: SpawnRequest) -> Process:

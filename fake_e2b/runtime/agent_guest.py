@@ -40,6 +40,7 @@ class AgentGuest:
         self._agents: dict[str, Agent] = {}
         self._agent_locks: dict[str, asyncio.Lock] = {}
         self._dead = False
+        self._on_death: Callable[[], None] = lambda: None
         self._meter = UsageMeter(time.monotonic)
 
     # For subclasses.
@@ -71,6 +72,12 @@ class AgentGuest:
     def alive(self) -> bool:
         """False once it died by itself or was stopped or killed."""
         return not self._dead
+
+    def on_death(self, listener: Callable[[], None]) -> None:
+        """See `Guest.on_death`."""
+        self._on_death = listener
+        if self._dead:
+            listener()
 
     def lookup_user(self, name: str) -> User | None:
         """`root`, `user` or nobody else."""
@@ -189,5 +196,7 @@ class AgentGuest:
             agent.processes.clear()
             if not self._dead:
                 self._lost(name)
+                if self._dead:
+                    self._on_death()
 
         client.on_gone = gone

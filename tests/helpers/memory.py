@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,6 +45,15 @@ class MemoryGuest:
     sandbox_id: str
     steps: list[str] = field(default_factory=list)
     alive: bool = True
+    mourner: Callable[[], None] = lambda: None
+
+    def on_death(self, listener: Callable[[], None]) -> None:
+        self.mourner = listener
+
+    def die(self) -> None:
+        """As when the machine ends its first process."""
+        self.alive = False
+        self.mourner()
 
     async def _step(self, name: str) -> None:
         self.steps.append(name)

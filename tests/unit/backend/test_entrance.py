@@ -161,3 +161,25 @@ async def test_a_sandbox_is_found_by_its_token_and_by_a_signature() -> None:
     assert sandboxes.find_by_signature("b.txt", "read", "user", signature, None) is None
     await sandboxes.kill(world.team, second.sandbox_id)
     assert sandboxes.find_by_access_token(second.envd_access_token) is None
+
+
+@pytest.mark.parametrize("on_timeout", ["kill", "pause"])
+async def test_a_machine_that_died_takes_its_sandbox_along(on_timeout: str) -> None:
+    world = World()
+    sandbox = await create(world, auto_pause=on_timeout == "pause")
+    other = await create(world)
+    world.runtime.guests[sandbox.sandbox_id].die()
+    assert await enter(world, sandbox) is ProxyKind.SANDBOX_NOT_FOUND
+    await world.backend.sandboxes.run_due()
+    assert list(world.runtime.guests) == [other.sandbox_id]
+    assert [record.sandbox for record in world.backend.sandboxes.records()] == [other]
+
+
+async def test_an_earlier_boots_end_does_not_matter() -> None:
+    world = World()
+    sandbox = await paused(world, memory=False)
+    earlier = world.runtime.guests[sandbox.sandbox_id]
+    await world.backend.sandboxes.connect(world.team, sandbox.sandbox_id, timeout_s=60)
+    earlier.die()
+    assert await world.backend.sandboxes.run_due() == []
+    assert await enter(world, sandbox) is sandbox
