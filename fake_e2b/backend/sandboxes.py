@@ -102,6 +102,7 @@ class Sandboxes:
             before_pause=before_pause,
         )
         self._entrance = Entrance(store, teams, self._lifecycle)
+        self._expiry_listeners: list[Callable[[Expired], None]] = []
 
     # -- create and look --------------------------------------------------------------------------
 
@@ -427,6 +428,10 @@ class Sandboxes:
         """Call `listener` after each change of a sandbox."""
         self._lifecycle.on_event(listener)
 
+    def on_expiry(self, listener: Callable[[Expired], None]) -> None:
+        """Call `listener` for each sandbox whose time is up, before anything happens to it."""
+        self._expiry_listeners.append(listener)
+
     def on_deadline_change(self, listener: Callable[[], None]) -> None:
         """Call `listener` whenever the next end may have come nearer."""
         self._lifecycle.deadlines.on_change(listener)
@@ -439,6 +444,9 @@ class Sandboxes:
         """Kill or pause the sandboxes whose time is up; all of them are out of service at once."""
         due = self._lifecycle.deadlines.pop_due(self._clock.now_ns())
         expired = [Expired(record.sandbox.sandbox_id, record.sandbox.on_timeout) for record in due]
+        for each in expired:
+            for listener in self._expiry_listeners:
+                listener(each)
         await self._together([self._expire(record) for record in due])
         return expired
 

@@ -20,7 +20,7 @@ from fake_e2b.data_plane.proxy import proxy_app
 from fake_e2b.domain.clock import Clock, ManualClock
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.ids import IdSource
-from fake_e2b.domain.sandbox import Sandbox
+from fake_e2b.domain.sandbox import OnTimeout, Sandbox
 from fake_e2b.runtime.clock import SystemClock
 from fake_e2b.runtime.select import choose_runtime
 from fake_e2b.server.connection import LOGGER
@@ -35,6 +35,7 @@ from fake_e2b.wire.signature import sign
 
 FIRST_TEAM = "fake"
 """The slug of the team that the first API key stands for."""
+_BECOMES = {OnTimeout.KILL: "killed", OnTimeout.PAUSE: "paused"}
 
 
 class Fake:
@@ -74,6 +75,7 @@ class Fake:
         self.env = client_environment(address, api_key=self.api_key, access_token=self.access_token)
         open_requests = OpenRequests()
         self.backend.sandboxes.on_departure(open_requests.cut)
+        self.backend.sandboxes.on_expiry(self._note_expiry)
         self._index = StoreIndex(self.backend.sandboxes)
         self.app: App = Gateway(
             Planes(
@@ -153,6 +155,9 @@ class Fake:
         if not isinstance(self.clock, ManualClock) or self._reaper is None:
             raise UsageError("this fake's clock runs by itself; make it with clock='manual'")
         return await self._reaper.advance(self.clock, by_ns)
+
+    def _note_expiry(self, expired: Expired) -> None:
+        self.journal.note("expired", sandbox_id=expired.sandbox_id, detail=_BECOMES[expired.action])
 
     def _note_failure(self, error: BaseException) -> None:
         LOGGER.error("what was due failed", exc_info=error)
