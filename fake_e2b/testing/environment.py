@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Mapping
 
 
 class Environment:
     """Sets variables of this process and puts back what was there, absence included.
 
-    Blocks may overlap: each puts back what it found.
+    Blocks may overlap and end in any order: a variable shows the latest block that is still open,
+    and after the last one what was there before the first.
     """
 
     def __init__(self, variables: Mapping[str, str]) -> None:
@@ -18,18 +20,40 @@ class Environment:
 
     def set(self) -> None:
         """Set the variables; twice is fine."""
-        if self._before is None:
-            self._before = {name: os.environ.get(name) for name in self._variables}
-            os.environ.update(self._variables)
+        with _LOCK:
+            if self._before is None:
+                self._before = {name: os.environ.get(name) for name in self._variables}
+                os.environ.update(self._variables)
+                _OPEN.append(self)
 
     def restore(self) -> None:
         """Put everything back; twice is fine."""
-        before, self._before = self._before, None
-        for name, value in (before or {}).items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        with _LOCK:
+            before, self._before = self._before, None
+            if before is None:
+                return
+            at = _OPEN.index(self)
+            del _OPEN[at]
+            for name, value in before.items():
+                for later in _OPEN[at:]:
+                    if later._before is not None and name in later._before:
+                        # Covered: the later block puts back what this one found.
+                        later._before[name] = value
+                        break
+                else:
+                    _put(name, value)
+
+
+# The variables are the process's, and so is the order in which blocks have set them.
+_OPEN: list[Environment] = []
+_LOCK = threading.Lock()
+
+
+def _put(name: str, value: str | None) -> None:
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
 
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")

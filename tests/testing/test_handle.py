@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import socket
@@ -17,6 +18,7 @@ import pytest
 from e2b import AsyncSandbox, Sandbox
 
 from fake_e2b import FakeE2B, UsageError
+from fake_e2b.domain.journal import RecordKind
 from fake_e2b.domain.sandbox import OnTimeout, State
 from fake_e2b.testing.environment import Environment, bypass_proxies
 
@@ -108,6 +110,29 @@ def test_an_environment_is_set_and_restored_once(monkeypatch: pytest.MonkeyPatch
     assert os.environ["FAKE_E2B_TEST_A"] == "later"
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_overlapping_environments_end_in_any_order(
+    order: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FAKE_E2B_TEST_A", "before")
+    # The one in the middle sets a variable that the others leave alone.
+    blocks = [
+        Environment(
+            {"FAKE_E2B_TEST_A": str(number)} | ({"FAKE_E2B_TEST_B": "1"} if number == 1 else {})
+        )
+        for number in range(3)
+    ]
+    for block in blocks:
+        block.set()
+    still_open = [0, 1, 2]
+    for number in order:
+        blocks[number].restore()
+        still_open.remove(number)
+        latest = str(still_open[-1]) if still_open else "before"
+        assert os.environ["FAKE_E2B_TEST_A"] == latest
+        assert ("FAKE_E2B_TEST_B" in os.environ) == (1 in still_open)
+
+
 def test_two_fakes_never_see_each_other() -> None:
     with FakeE2B(runtime="local") as one:
         first = Sandbox.create(metadata={"of": "one"})
@@ -197,6 +222,20 @@ def test_a_manual_clock_ends_sandboxes_when_it_is_moved() -> None:
         states = {each.sandbox_id: each.state for each in fake.sandboxes()}
         assert states == {paused.sandbox_id: State.PAUSED, kept.sandbox_id: State.RUNNING}
         assert not killed.is_running()
+
+
+def test_the_journal_notes_what_ran_out_of_time() -> None:
+    with FakeE2B(runtime="local", clock="manual") as fake:
+        paused = Sandbox.create(timeout=30, lifecycle={"on_timeout": "pause"})
+        killed = Sandbox.create(timeout=60)
+        Sandbox.create().kill()
+        fake.clock.advance(seconds=60)
+        notes = fake.journal.records(kind=RecordKind.STATE)
+        assert [(each.operation, each.sandbox_id, each.body) for each in notes] == [
+            ("expired", paused.sandbox_id, "paused"),
+            ("expired", killed.sandbox_id, "killed"),
+        ]
+        assert notes[1].at_ns - notes[0].at_ns >= 29_000_000_000
 
 
 def test_only_a_manual_clock_can_be_moved_and_only_forward() -> None:
