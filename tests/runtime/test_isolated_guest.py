@@ -15,7 +15,7 @@ from fake_e2b.domain.ports import Capability, Guest, Runtime
 from fake_e2b.domain.process import ProcessExit
 from fake_e2b.domain.user import ROOT
 from fake_e2b.runtime.select import choose_runtime
-from tests.runtime.guests import collect, needs, request, run, shell, wait_until
+from tests.runtime.guests import Conversation, collect, needs, request, run, shell, wait_until
 
 
 @pytest.fixture
@@ -29,7 +29,62 @@ async def runtime(tmp_path: Path) -> AsyncIterator[Runtime]:
     await made.close()
 
 
+MOST_PROCESSES = 2048
+BOMB = """
+import os, time
+made = 0
+try:
+    while made < 3 * 2048:
+        if not os.fork():
+            time.sleep(1000)
+        made += 1
+except BlockingIOError:
+    print(made, flush=True)
+time.sleep(1000)
+"""
+STUBBORN = """
+import signal, time
+for number in range(1, signal.NSIG):
+    try:
+        signal.signal(number, signal.SIG_IGN)
+    except (OSError, ValueError):
+        pass
+print("ready", flush=True)
+time.sleep(1000)
+"""
+
+
 class TestAttacks:
+    async def test_a_fork_bomb_is_bounded_and_ends_with_its_sandbox(
+        self, guest: Guest, runtime: Runtime
+    ) -> None:
+        other = await runtime.create("i" + "o" * 20)
+        bomb = await guest.spawn(request("python3", "-c", BOMB))
+        with bomb.subscribe() as events:
+            made = int(await Conversation(events).until(b"\n"))
+        assert 100 < made < MOST_PROCESSES
+        assert (await run(other, "echo", "fine")).stdout == "fine\n"
+        await guest.kill()
+        assert (await bomb.wait()).signal == signal.SIGKILL
+        assert (await run(other, "echo", "fine")).stdout == "fine\n"
+
+    async def test_one_that_ignores_every_signal_ends_with_its_sandbox(self, guest: Guest) -> None:
+        process = await guest.spawn(request("python3", "-c", STUBBORN))
+        with process.subscribe() as events:
+            await Conversation(events).until(b"ready\n")
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            process.signal(number)
+        assert (await run(guest, "echo", "fine")).stdout == "fine\n"
+        await guest.kill()
+        assert (await process.wait()).signal == signal.SIGKILL
+
+    async def test_a_hard_link_reaches_no_file_of_the_machine(self, guest: Guest) -> None:
+        await run(guest, *shell("ln /etc/hostname ~/link; echo mine >> ~/link"), user=ROOT)
+        assert Path("/etc/hostname").read_bytes().find(b"mine") == -1
+        for path in ("/home/user/../../../../etc/hostname", "/../etc/hostname"):
+            with guest.files.open_read(path) as file:
+                assert file.read().startswith(b"e2b.local\n")
+
     async def test_killing_everything_as_user_leaves_the_sandbox_usable(self, guest: Guest) -> None:
         process = await guest.spawn(request(*shell("read -r; kill -9 -1; sleep 1000"), stdin=True))
         await process.write(b"now\n")

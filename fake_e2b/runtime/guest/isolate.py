@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import resource
 import socket
 from collections.abc import Callable
 
@@ -23,6 +24,8 @@ _NAMESPACES = (
     | CloneFlag.NETWORK
 )
 _RANGE = "0 0 65536"
+_MOST_PROCESSES = 2048
+"""Of one user of one guest, threads counted: a fork bomb must not take the machine along."""
 
 
 def fork_guest(request: Message, run: Callable[[int], None]) -> int:
@@ -50,6 +53,7 @@ def fork_guest(request: Message, run: Callable[[int], None]) -> int:
                 os.close(reading)
                 os.setgid(0)
                 os.setuid(0)
+                _limit_processes()
                 run(int(os.readlink("/proc/self")))
                 status = 0
         finally:
@@ -68,6 +72,16 @@ def fork_guest(request: Message, run: Callable[[int], None]) -> int:
         finally:
             os.close(writing)
     return pid
+
+
+def _limit_processes() -> None:
+    """Bound what each user of the guest can run; the kernel counts per user namespace.
+
+    Where the guest's root is the host's own, the kernel leaves root alone.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NPROC)
+    most = _MOST_PROCESSES if hard == resource.RLIM_INFINITY else min(_MOST_PROCESSES, hard)
+    resource.setrlimit(resource.RLIMIT_NPROC, (most, most))
 
 
 def build_view(request: Message, sock: socket.socket) -> bool:
