@@ -9,7 +9,7 @@ can reach there is whatever listens on 127.0.0.1. `isolated` sandboxes have port
 Ports named in the sandbox's `network.httpsPorts` are spoken to over TLS, certificates unseen.
 
 Facts: proxy.port.retries, proxy.port.closed, proxy.port.streams, proxy.port.upgrade,
-proxy.port.broken-answer, proxy.port.https
+proxy.port.broken-answer, proxy.port.https, proxy.port.trailers
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class ClientConnection(Protocol):
 
     def abort(self) -> None: ...
     def inform(self, status: int, headers: Sequence[forwarding.Header]) -> None: ...
+    def trail(self, trailers: Sequence[forwarding.Header]) -> None: ...
     def switch(
         self, headers: Sequence[forwarding.Header]
     ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]: ...
@@ -222,6 +223,8 @@ class _Exchange:
                     {"type": "http.response.body", "body": bytes(event.data), "more_body": True}
                 )
             elif isinstance(event, h11.EndOfMessage):
+                if event.headers and self._client is not None:
+                    self._client.trail(list(event.headers))
                 await self._send({"type": "http.response.body", "body": b"", "more_body": False})
                 return
             else:

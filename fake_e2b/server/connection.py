@@ -1,9 +1,10 @@
-"""One client connection: uvicorn's HTTP/1.1 protocol plus the three things a proxy needs of it.
+"""One client connection: uvicorn's HTTP/1.1 protocol plus what a proxy needs of it.
 
 The handle stands in the scope as ``scope["fake_e2b.connection"]``. `abort` breaks the connection
-in the middle of an answer, `switch` turns it into a plain byte stream after a 101, `lost` tells
-when it is gone. Upgrades are never treated by uvicorn itself, so whatever protocol a program in a
-sandbox speaks after the 101 passes byte for byte.
+in the middle of an answer, `inform` and `trail` say what ASGI has no words for, `switch` turns it
+into a plain byte stream after a 101, `lost` tells when it is gone. Upgrades are never treated by
+uvicorn itself, so whatever protocol a program in a sandbox speaks after the 101 passes byte for
+byte.
 """
 
 from __future__ import annotations
@@ -23,6 +24,17 @@ LOGGER.addHandler(logging.NullHandler())
 
 _TOO_LARGE = 431
 _LINGER_S = 0.5
+
+
+class _Speaker(h11.Connection):
+    """Ends an answer with the trailers that wait: uvicorn ends each one without."""
+
+    trailers: Sequence[tuple[bytes, bytes]] = ()
+
+    def send_with_data_passthrough(self, event: h11.Event) -> list[bytes] | None:
+        if isinstance(event, h11.EndOfMessage):
+            event, self.trailers = h11.EndOfMessage(headers=list(self.trailers)), ()
+        return super().send_with_data_passthrough(event)
 
 
 class _Tunnel(asyncio.StreamReaderProtocol):
@@ -50,6 +62,7 @@ class Connection(H11Protocol):
         super().__init__(config, server_state, app_state, _loop)
         # Nothing of ours goes through the loggers of a uvicorn that the user may run as well.
         self.logger = LOGGER
+        self.conn = self._speaker = _Speaker(h11.SERVER, self._head_limit())
         self.access_log = False
         self.lost = asyncio.Event()
         self._refused = False
@@ -69,6 +82,12 @@ class Connection(H11Protocol):
         """Send an interim answer (102 to 199) before the final one."""
         event = h11.InformationalResponse(status_code=status, headers=list(headers), reason=b"")
         self.transport.write(self.conn.send(event) or b"")
+
+    def trail(self, trailers: Sequence[tuple[bytes, bytes]]) -> None:
+        """Send trailers with the end of the present answer, whose body has no stated length."""
+        # To a client of HTTP/1.0 a body is not chunked: there is no place for them.
+        if self.scope["http_version"] == "1.1":
+            self._speaker.trailers = trailers
 
     def switch(
         self, headers: Sequence[tuple[bytes, bytes]]

@@ -72,8 +72,12 @@ def request_headers(
 
 
 def response_headers(headers: Iterable[Header]) -> list[Header]:
-    """The headers of the service's answer that reach the client, names in lower case."""
-    return _end_to_end(headers)
+    """The headers of the service's answer that reach the client, names in lower case.
+
+    Trailers pass, so the header that announces them does too.
+    """
+    received = list(headers)
+    return _end_to_end(received) + [header for header in received if header[0] == b"trailer"]
 
 
 def seen_host(requested: str, destination: Destination, mask: str | None) -> tuple[str, str | None]:

@@ -5,8 +5,8 @@
 Paths: `/echo` answers with the request as JSON; `/upload` with the number of bytes received;
 `/count/N` with N bytes; `/events` sends two server-sent events and holds the stream open;
 `/half` breaks in the middle of its body; `/silent` closes without an answer; `/status/N`;
-`/early` answers before it reads the body; `/hints` sends a 103 first; an upgrade to anything is
-accepted and echoed byte for byte.
+`/early` answers before it reads the body; `/hints` sends a 103 first; `/trailers` ends with one;
+an upgrade to anything is accepted and echoed byte for byte.
 """
 
 from __future__ import annotations
@@ -89,6 +89,9 @@ def serve(connection: socket.socket) -> None:
     elif path == "/half":
         head(connection, "200 OK", "Transfer-Encoding: chunked")
         connection.sendall(b"4\r\nhalf\r\n")
+    elif path == "/trailers":
+        head(connection, "200 OK", "Transfer-Encoding: chunked", "Trailer: X-Sum")
+        connection.sendall(b"4\r\nbody\r\n0\r\nX-Sum: 4\r\n\r\n")
     elif path.startswith("/status/"):
         status = path.removeprefix("/status/")
         head(connection, f"{status} Text", "Content-Length: 4", "Location: http://localhost/x")

@@ -145,6 +145,21 @@ def test_interim_answers_pass(service: Service) -> None:
         assert rest.startswith(b"HTTP/1.1 204 ")
 
 
+def test_trailers_pass(service: Service) -> None:
+    with connected(service.fake.port) as connection:
+        for _ in range(2):
+            # The connection's next answer begins where this one ends.
+            connection.sendall(head_of("/trailers", service.host))
+            _, headers, rest = read_head(connection)
+            assert headers["trailer"] == "X-Sum"
+            whole = b"4\r\nbody\r\n0\r\nx-sum: 4\r\n\r\n"
+            while len(rest) < len(whole):
+                rest += connection.recv(1000)
+            assert rest == whole
+    old = f"GET /trailers HTTP/1.0\r\n{service.host}\r\n\r\n".encode()
+    assert exchange(service.fake.port, old)[2] == b"body"
+
+
 def test_bodies_reach_the_service(service: Service) -> None:
     def uploaded(*headers: str, body: bytes) -> bytes:
         return service.ask("/upload", *headers, method="POST", body=body)[2]
