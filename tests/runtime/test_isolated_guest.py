@@ -147,6 +147,26 @@ class TestMachine:
         result = await run(guest, sys.executable, "-c", "import json, ssl; print(json.dumps([1]))")
         assert (result.stdout, result.stderr) == ("[1]\n", "")
 
+    async def test_so_do_packages_that_lie_elsewhere(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        packages = tmp_path / "of-the-user" / "site-packages"
+        packages.mkdir(parents=True)
+        (packages / "mine_alone.py").write_text("print('found')")
+        monkeypatch.setattr(sys, "path", [*sys.path, str(packages)])
+        try:
+            runtime = choose_runtime("isolated", folder=str(tmp_path))
+        except RuntimeUnavailableError as error:
+            pytest.skip(str(error))
+        await runtime.start()
+        try:
+            guest = await runtime.create("i" + "p" * 20)
+            path = {"PYTHONPATH": str(packages)}
+            result = await run(guest, "python3", "-c", "import mine_alone", env=path, user=ROOT)
+            assert result.stdout == "found\n", result.stderr
+        finally:
+            await runtime.close()
+
     async def test_a_reboot_keeps_every_kind_of_file(self, runtime: Runtime) -> None:
         guest = await runtime.create("i" + "r" * 20)
         names = ["/home/user/a", "/root/a", "/tmp/a", "/opt/a", "/etc/a", "/usr/local/a", "/a"]

@@ -21,6 +21,7 @@ from fake_e2b.runtime.guest.sudo import sudo_script
 _STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _AS_ROOT = "usr/lib/fake-e2b/as-root"
 _MOST_OPENED_FOLDERS = 200
+_PACKAGES = ("site-packages", "dist-packages")
 _SHADOW = "root:*:19000:0:99999:7:::\nnobody:*:19000:0:99999:7:::\nuser:*:19000:0:99999:7:::\n"
 _GSHADOW = "root:*::\nsudo:*::user\nuser:!::\nnogroup:*::\n"
 
@@ -104,8 +105,10 @@ def _unreadable(folder: str) -> Iterator[str]:
 
 
 def exposed_folders() -> list[str]:
-    """Where the running Python and this package live, if a guest would not see them anyway."""
+    """Where the running Python, its packages and this one live, if a guest would not see them."""
     wanted = [sys.base_prefix, sys.prefix, str(Path(skeleton.__file__).parents[1])]
+    # Some are elsewhere: those of the user, those that PYTHONPATH names. Kernels import late, too.
+    wanted += [path for path in sys.path if path.endswith(_PACKAGES) and os.path.isdir(path)]
     for name in ("node", "git", "python3"):
         if shutil.which(name, path=_STANDARD_PATH) is None and (found := shutil.which(name)):
             with suppress(OSError):
