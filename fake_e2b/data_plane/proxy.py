@@ -97,6 +97,8 @@ async def _dialled(
 ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     descriptor = await _dial(target.machine.guest, target.port, closed)
     connected = socket.socket(fileno=descriptor)
+    # It is already; asyncio's debug mode wants the object to know.
+    connected.setblocking(False)
     try:
         reader, writer = await asyncio.open_connection(
             sock=connected,

@@ -72,7 +72,10 @@ class IsolatedGuest(AgentGuest):
 
     async def _tcp_socket(self, family: socket.AddressFamily) -> socket.socket:
         _, fds = await self._agents[_INIT].client.call("socket", family=int(family))
-        return socket.socket(fileno=fds[0])
+        made = socket.socket(fileno=fds[0])
+        # It is already; asyncio's debug mode wants the object to know.
+        made.setblocking(False)
+        return made
 
     async def _host_pids(self) -> list[int]:
         return [row.pid for row in descendants(self._init_pid)]

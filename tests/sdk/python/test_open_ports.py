@@ -15,6 +15,7 @@ import pytest
 from e2b import Sandbox
 
 from fake_e2b import FakeE2B
+from fake_e2b.server.settings import RuntimeName
 from tests.helpers.http import connected, exchange, head_of, read_answer, read_head
 from tests.sdk.python.conftest import Service, start_service
 
@@ -40,6 +41,15 @@ async def test_get_host_works_with_async_clients(service: Service) -> None:
         host = service.sandbox.get_host(service.port)
         answers = [await client.get(f"http://{host}/{number}") for number in range(3)]
     assert [answer.json()["target"] for answer in answers] == ["/0", "/1", "/2"]
+
+
+@pytest.mark.parametrize("runtime", ["local", "auto"])
+def test_ports_open_under_asyncios_debug_mode_too(
+    runtime: RuntimeName, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONASYNCIODEBUG", "1")
+    with FakeE2B(runtime=runtime) as fake:
+        assert start_service(fake, Sandbox.create()).ask("/")[0] == 200
 
 
 def test_the_service_that_everybody_starts_first(fake: FakeE2B) -> None:
