@@ -50,12 +50,12 @@ class AutoRuntime:
     async def _decide(self, isolated: IsolatedRuntime) -> Runtime:
         try:
             await isolated.prove()
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # refused, or the agent failed in a way of its own
             await isolated.close()
             LOGGER.warning(
                 "fake-e2b runs sandboxes as plain programs (the local runtime), because the "
                 "isolated one cannot run here: %s. `fake-e2b doctor` says what differs.",
-                explain(error.errno or 0, error.strerror or str(error)),
+                _reason(error),
             )
             return await self._take_local()
         self._chosen = isolated
@@ -87,3 +87,9 @@ class AutoRuntime:
         """See `Runtime.close`."""
         if self._decision is not None:
             await (await self.decided()).close()
+
+
+def _reason(error: OSError | RuntimeError) -> str:
+    if isinstance(error, OSError):
+        return explain(error.errno or 0, error.strerror or str(error))
+    return str(error)

@@ -85,7 +85,7 @@ def survey(*, folder: str | None = None) -> list[Finding]:
 
 def _advice(capability: Capability, holders: tuple[str, ...]) -> str:
     if holders:
-        return "" if "local" in holders else "choose the isolated runtime"
+        return "" if "local" in holders else "take the isolated runtime, as auto does"
     if capability is Capability.SEPARATE_USERS and not can_map_range():
         return "run as root with the isolated runtime: an ordinary user has one id only"
     if sys.platform != "linux":

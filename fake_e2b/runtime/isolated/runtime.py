@@ -186,7 +186,7 @@ class IsolatedRuntime:
         self._closed = True
         for task in (self._layer, self._filling):
             if task is not None:
-                with suppress(OSError):
+                with suppress(OSError, RuntimeError):
                     await task
         guests = [*self._guests.values(), *(guest for _, guest in self._spares)]
         await asyncio.gather(*(guest.stop() for guest in guests))
