@@ -11,10 +11,13 @@ from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.envd_errors import EnvdError, EnvdKind
 from fake_e2b.domain.ids import IdSource
 from fake_e2b.domain.ports import Guest
-from fake_e2b.domain.user import User
+from fake_e2b.domain.user import ROOT, User
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """The daemon's own PATH, which commands start with."""
+_RUN = "/run/e2b"
+_IDENTITY = {"E2B_SANDBOX": 0o444, "E2B_SANDBOX_ID": 0o666, "E2B_TEMPLATE_ID": 0o666}
+"""Variables that stand in files as well, and the modes of these."""
 
 
 class Envd:
@@ -56,6 +59,28 @@ class Envd:
         self.default_workdir = "/home/user"
         self.processes = ProcessTable(guest, clock)
         self.watchers = Watchers(guest.files, ids)
+
+    def write_identity(self) -> None:
+        """Write `/run/e2b/.E2B_…`, where programs without the daemon's variables find them.
+
+        Raises:
+            OSError: The guest's `/run` is in no state to hold them.
+
+        Fact: envd.boot.identity-files
+        """
+        root, files = self.user(ROOT.name), self.guest.files
+        try:
+            files.mkdir(_RUN, 0o755, root)
+        except FileNotFoundError:
+            files.mkdir("/run", 0o755, root)
+            files.mkdir(_RUN, 0o755, root)
+        except FileExistsError:
+            # An earlier boot's: on a real machine `/run` is in memory and gone.
+            files.remove(_RUN)
+            files.mkdir(_RUN, 0o755, root)
+        for name, mode in _IDENTITY.items():
+            with files.open_write(f"{_RUN}/.{name}", owner=root, mode=mode) as file:
+                file.write(self.env_vars[name].encode())
 
     def user(self, name: str | None) -> User:
         """The user of that name; None means the default one.

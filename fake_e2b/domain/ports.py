@@ -18,6 +18,9 @@ from fake_e2b.domain.entry import DiskUsage, FileStat, FilesystemEvent
 from fake_e2b.domain.process import Output, ProcessExit, PtySize, SpawnRequest
 from fake_e2b.domain.user import User
 
+FILE_MODE = 0o644
+"""What a new file has, whatever the umask."""
+
 
 class Capability(Enum):
     """What a runtime can hold true; tests and `doctor` ask for these by name.
@@ -84,8 +87,8 @@ class Files(Protocol):
         ...
 
     def open_read(self, path: str) -> ByteFile: ...
-    def open_write(self, path: str, *, owner: User) -> ByteFile:
-        """Truncate or create (0644) and give it to `owner`; an existing file keeps its mode.
+    def open_write(self, path: str, *, owner: User, mode: int = FILE_MODE) -> ByteFile:
+        """Truncate or create with `mode` and give it to `owner`; an existing file keeps its mode.
 
         The order on the disk is create, chown, or chown, truncate: watchers see it.
         """

@@ -10,7 +10,7 @@ from io import FileIO
 from typing import TYPE_CHECKING, TypeVar
 
 from fake_e2b.domain.entry import DiskUsage, FileStat, FilesystemEvent
-from fake_e2b.domain.ports import ByteFile, Watch
+from fake_e2b.domain.ports import FILE_MODE, ByteFile, Watch
 from fake_e2b.domain.user import User
 from fake_e2b.runtime.mounts import is_network_filesystem
 from fake_e2b.runtime.ownership import Ownership
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 MOST_LINKS = 255
 """Symlinks that `realpath` follows before ELOOP, as the daemon's own resolver does."""
 
-_FILE_MODE = 0o644
 _TRIES = 8
 _T = TypeVar("_T")
 # Never waits: not for a FIFO's other end, not for a terminal, and never becomes ours.
@@ -173,7 +172,7 @@ class RootedFiles:
         """See `Files.open_read`: a FIFO without a writer is at its end at once."""
         return _NeverWaiting(self._open(path, os.O_RDONLY), "rb")
 
-    def open_write(self, path: str, *, owner: User) -> ByteFile:
+    def open_write(self, path: str, *, owner: User, mode: int = FILE_MODE) -> ByteFile:
         """See `Files.open_write`: a FIFO without a reader is ENXIO."""
         if path.endswith("/"):
             raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), path)
@@ -183,13 +182,13 @@ class RootedFiles:
                     made = os.open(
                         place.name,
                         os.O_WRONLY | os.O_CREAT | os.O_EXCL | _OPEN,
-                        _FILE_MODE,
+                        mode,
                         dir_fd=place.folder,
                     )
                 except FileExistsError:
                     pass
                 else:
-                    return self._given_to(owner, made, place.folder, place.name, place.path)
+                    return self._given_to(owner, made, mode, place.folder, place.name, place.path)
                 try:
                     self._ownership.assign(place.folder, place.name, place.path, owner)
                     opened = os.open(place.name, os.O_WRONLY | _OPEN, dir_fd=place.folder)
@@ -202,11 +201,13 @@ class RootedFiles:
                 return _RewrittenFile(opened)
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
 
-    def _given_to(self, owner: User, made: int, folder: int, name: str, path: str) -> ByteFile:
+    def _given_to(
+        self, owner: User, made: int, mode: int, folder: int, name: str, path: str
+    ) -> ByteFile:
         file = _NeverWaiting(made, "wb")
         try:
-            if stat.S_IMODE(os.fstat(made).st_mode) != _FILE_MODE:
-                os.fchmod(made, _FILE_MODE)
+            if stat.S_IMODE(os.fstat(made).st_mode) != mode:
+                os.fchmod(made, mode)
             self._ownership.assign(folder, name, path, owner)
         except BaseException:
             file.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 
 from fake_e2b.backend.envd import Envd
 from fake_e2b.backend.interpreter import Interpreter
@@ -36,6 +37,8 @@ class Machines:
             access_token=sandbox.envd_access_token,
             env_vars=sandbox.env_vars,
         )
+        # After the request that boots it has its answer, and before any other is read.
+        asyncio.get_running_loop().call_soon(_write_identity, envd)
         if sandbox.alias not in _WITH_INTERPRETER:
             return Machine(guest, envd)
         interpreter = Interpreter(guest, envd, self._kernels, self._clock, self._ids, asyncio.Event)
@@ -44,3 +47,10 @@ class Machines:
     async def close(self) -> None:
         """End what was kept ready for machines to come."""
         await self._kernels.close()
+
+
+def _write_identity(envd: Envd) -> None:
+    # A guest whose `/run` its own programs have spoilt, or whose disk is full, works all the same.
+    with contextlib.suppress(OSError):
+        if envd.guest.alive:
+            envd.write_identity()
