@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import psutil
 import pytest
 from e2b import Sandbox
@@ -11,6 +13,8 @@ from fake_e2b import FakeE2B
 from tests.helpers.waiting import wait_until
 
 HELPER = "fake-e2b-helper"
+MARKER = f"86401.{os.getpid()}"
+"""Seconds of sleep, told apart from those of a run beside this one."""
 
 
 def first_process_of(marker: str) -> psutil.Process:
@@ -28,9 +32,9 @@ def first_process_of(marker: str) -> psutil.Process:
 def test_it_is_gone_and_the_others_are_not(fake: FakeE2B) -> None:
     doomed = Sandbox.create(lifecycle={"on_timeout": "pause"})
     other = Sandbox.create()
-    command = doomed.commands.run("echo on; exec sleep 86401", background=True, timeout=0)
+    command = doomed.commands.run(f"echo on; exec sleep {MARKER}", background=True, timeout=0)
     assert next(iter(command))[0] == "on\n"
-    first_process_of("86401").kill()
+    first_process_of(MARKER).kill()
     with pytest.raises(SandboxNotRunningException):
         command.wait()
     wait_until(lambda: not doomed.is_running())
