@@ -194,7 +194,7 @@ def test_what_the_command_leaves_in_sandboxes_ends_with_it(then):
     ) as process:
         assert process.stdout.readline() == "left\n", process.stderr.read()
         if then == "stay":
-            assert sleepers(seconds)
+            wait_until(lambda: sleepers(seconds))  # bash may not have become it yet
             process.terminate()
         assert process.wait(30) == (143 if then == "stay" else 0)
         wait_until(lambda: not sleepers(seconds))
