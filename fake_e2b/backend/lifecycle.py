@@ -97,8 +97,13 @@ class Lifecycle:
 
     # -- create -----------------------------------------------------------------------------------
 
-    async def launch(self, sandbox: Sandbox, team: Team, timeout_s: int) -> Record:
+    async def launch(
+        self, sandbox: Sandbox, team: Team, timeout_s: int, *, source: SandboxID | None = None
+    ) -> Record:
         """Start a new sandbox; its time counts from the moment it is up.
+
+        Args:
+            source: Whose files it starts with; None for fresh ones.
 
         Raises:
             ControlError: CONCURRENCY_LIMIT; CREATE_FAILED: the runtime did, nothing is left.
@@ -107,7 +112,10 @@ class Lifecycle:
         self._take_slot(team)
         guest: Guest | None = None
         try:
-            guest = await self._runtime.create(sandbox.sandbox_id)
+            if source is None:
+                guest = await self._runtime.create(sandbox.sandbox_id)
+            else:
+                guest = await self._runtime.copy(source, sandbox.sandbox_id)
             machine = await self._machines(sandbox, guest)
             if epoch != self._epoch:
                 raise ControlError(ControlKind.CREATE_FAILED)
@@ -123,6 +131,24 @@ class Lifecycle:
         self.tell(Moment.CREATED, sandbox)
         self._watch(record, machine)
         return record
+
+    async def hold_still(self, record: Record, step: Callable[[], Awaitable[object]]) -> None:
+        """Do `step` while the programs of a running sandbox stand still.
+
+        Raises:
+            ControlError: FORK_FAILED: its machine did not obey.
+        """
+        machine = record.machine
+        try:
+            if machine is not None:
+                await machine.pause()
+            try:
+                await step()
+            finally:
+                if machine is not None and machine.guest.alive:
+                    await machine.resume()
+        except BaseException as error:
+            self._fail(record.sandbox, error, ControlKind.FORK_FAILED)
 
     # -- resume -----------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from typing import Any, Literal, Protocol
 
 from fake_e2b.backend.admission import HOUR_S, CreateRequest, admit, check_timeout
 from fake_e2b.backend.entrance import Entrance
+from fake_e2b.backend.forks import Forks
 from fake_e2b.backend.lifecycle import Lifecycle, LifecycleEvent, Moment
 from fake_e2b.backend.machine import Machine, MachineFactory
 from fake_e2b.backend.store import Move, Record, Store
@@ -101,6 +102,7 @@ class Sandboxes:
             make_event=make_event,
             before_pause=before_pause,
         )
+        self.forks = Forks(find=self._find, ids=ids, lifecycle=self._lifecycle, together=together)
         self._entrance = Entrance(store, teams, self._lifecycle)
         self._expiry_listeners: list[Callable[[Expired], None]] = []
 

@@ -61,6 +61,7 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", "/sandboxes/{sandboxID}/resume"): lifecycle.resume,
     ("POST", "/sandboxes/{sandboxID}/connect"): lifecycle.connect,
     ("POST", "/v2/sandboxes/{sandboxID}/connect"): lifecycle.connect,
+    ("POST", "/sandboxes/{sandboxID}/fork"): lifecycle.fork,
     ("POST", "/sandboxes/{sandboxID}/timeout"): sandboxes.set_timeout,
     ("POST", "/sandboxes/{sandboxID}/refreshes"): sandboxes.refresh,
     ("PUT", "/sandboxes/{sandboxID}/network"): sandboxes.update_network,

@@ -37,6 +37,9 @@ class ControlKind(StrEnum):
     SNAPSHOT_IN_PROGRESS = auto()
     CANNOT_PAUSE = auto()
     GUEST_UNHEALTHY = auto()
+    FORK_PAUSED = auto()
+    CANNOT_FORK = auto()
+    FORK_COUNT = auto()  # (limit)
     CONCURRENCY_LIMIT = auto()  # (limit)
     START_IN_FLIGHT = auto()
 
@@ -77,6 +80,7 @@ class ControlKind(StrEnum):
     CREATE_FAILED = auto()
     PAUSE_FAILED = auto()
     KILL_FAILED = auto()
+    FORK_FAILED = auto()
 
 
 class ControlError(ServiceError):

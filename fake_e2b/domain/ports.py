@@ -262,6 +262,16 @@ class Runtime(Protocol):
         """A guest with fresh files: `/home/user`, `/root`, `/tmp` and what the runtime adds."""
         ...
 
+    async def copy(self, source_id: str, sandbox_id: str) -> Guest:
+        """A guest with a copy of another's files; no process is copied.
+
+        The source should stand still meanwhile.
+
+        Raises:
+            OSError: The files cannot be read or written.
+        """
+        ...
+
     async def boot(self, sandbox_id: str) -> Guest:
         """A guest on the files that `Guest.stop` left."""
         ...

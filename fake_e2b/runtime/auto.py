@@ -75,6 +75,10 @@ class AutoRuntime:
         """See `Runtime.create`."""
         return await (self._chosen or await self.decided()).create(sandbox_id)
 
+    async def copy(self, source_id: str, sandbox_id: str) -> Guest:
+        """See `Runtime.copy`."""
+        return await (self._chosen or await self.decided()).copy(source_id, sandbox_id)
+
     async def boot(self, sandbox_id: str) -> Guest:
         """See `Runtime.boot`."""
         return await (self._chosen or await self.decided()).boot(sandbox_id)

@@ -21,6 +21,7 @@ from fake_e2b.domain.process import SpawnRequest
 from fake_e2b.domain.user import User
 from fake_e2b.runtime import skeleton
 from fake_e2b.runtime.agent_guest import AgentGuest
+from fake_e2b.runtime.copying import copy_tree
 from fake_e2b.runtime.files import RootedFiles
 from fake_e2b.runtime.guest.helper import Helper
 from fake_e2b.runtime.guest.sudo import sudo_script
@@ -199,6 +200,16 @@ class LocalRuntime:
         else:
             self._make_folder(root)
         self._refill()
+        return self._guest(sandbox_id)
+
+    async def copy(self, source_id: str, sandbox_id: str) -> LocalGuest:
+        """A guest with a copy of another's files."""
+        root = self._root(sandbox_id)
+        try:
+            await asyncio.to_thread(copy_tree, self._root(source_id), root)
+        except BaseException:
+            self.remove(sandbox_id)
+            raise
         return self._guest(sandbox_id)
 
     async def boot(self, sandbox_id: str) -> LocalGuest:

@@ -69,6 +69,13 @@ TABLE: Mapping[K, Row] = {
     K.GUEST_UNHEALTHY: Row(
         503, "Sandbox '{sandbox_id}' cannot be paused right now because its guest does not answer"
     ),
+    K.FORK_PAUSED: Row(
+        409, "Sandbox '{sandbox_id}' is paused and cannot be forked; resume it first"
+    ),
+    K.CANNOT_FORK: Row(409, "Sandbox '{sandbox_id}' cannot be forked while in '{state}' state"),
+    K.FORK_COUNT: Row(
+        400, "Count must be lower than the maximum number of concurrent sandboxes ({limit})"
+    ),
     K.CONCURRENCY_LIMIT: Row(
         429,
         "you have reached the maximum number of concurrent E2B sandboxes ({limit}). If you need "
@@ -140,6 +147,7 @@ TABLE: Mapping[K, Row] = {
     ),
     K.PAUSE_FAILED: Row(500, "Error pausing sandbox"),
     K.KILL_FAILED: Row(500, "Error killing sandbox: sandbox operation failed"),
+    K.FORK_FAILED: Row(500, "Error forking sandbox"),
 }
 
 NO_RETRY = frozenset({429, 503})

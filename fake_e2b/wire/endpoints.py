@@ -160,6 +160,15 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint(
         "POST",
+        "/sandboxes/{sandboxID}/fork",
+        "Start sandboxes from a running one's files",
+        {201: rest.SandboxForkResult},
+        body=rest.SandboxForkRequest,
+        is_list=True,
+        refusals=_CHANGES,
+    ),
+    Endpoint(
+        "POST",
         "/sandboxes/{sandboxID}/timeout",
         "Set when a sandbox ends",
         {204: None},

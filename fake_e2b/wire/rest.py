@@ -173,6 +173,13 @@ class SandboxPauseRequest(Shape):
     require_healthy_guest: bool = False
 
 
+class SandboxForkRequest(Shape):
+    """Fork."""
+
+    timeout: Seconds = 15
+    count: Annotated[int, Field(ge=1, le=100, json_schema_extra={"format": "int32"})] = 1
+
+
 class SandboxTimeoutRequest(Shape):
     """Set timeout."""
 
@@ -265,6 +272,20 @@ class Sandbox(Shape):
     envd_version: str
     envd_access_token: str | Absent = None
     traffic_access_token: str | Absent = None
+
+
+class SandboxForkError(Shape):
+    """Why one fork did not start."""
+
+    code: Int32
+    message: str
+
+
+class SandboxForkResult(Shape):
+    """One of the forks that were asked for: exactly one of the two."""
+
+    sandbox: Sandbox | Absent = None
+    error: SandboxForkError | Absent = None
 
 
 class ListedSandbox(Shape):

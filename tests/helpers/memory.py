@@ -106,6 +106,11 @@ class MemoryRuntime:
         guest = self.guests[sandbox_id] = MemoryGuest(self, sandbox_id)
         return guest
 
+    async def copy(self, source_id: str, sandbox_id: str) -> Any:
+        await self.step("copy")
+        guest = self.guests[sandbox_id] = MemoryGuest(self, sandbox_id)
+        return guest
+
     async def boot(self, sandbox_id: str) -> Any:
         await self.step("boot")
         self.stored.remove(sandbox_id)

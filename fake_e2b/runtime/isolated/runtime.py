@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from fake_e2b.domain.ports import Capability
 from fake_e2b.domain.user import BUILT_IN_USERS, USER
 from fake_e2b.runtime import skeleton
+from fake_e2b.runtime.copying import copy_tree
 from fake_e2b.runtime.files import RootedFiles
 from fake_e2b.runtime.guest.client import AgentClient
 from fake_e2b.runtime.guest.helper import Helper
@@ -159,6 +160,25 @@ class IsolatedRuntime:
         os.rename(place.folder, taken)  # its mounts stay where they are
         place.folder = taken
         self._refill()
+        self._places[sandbox_id] = place
+        self._guests[place] = guest
+        return guest
+
+    async def copy(self, source_id: str, sandbox_id: str) -> IsolatedGuest:
+        """A guest with a copy of another's files: its own folders, and what it changed of `/`."""
+        source = self._places[source_id]
+        place = _Place(f"{self._path}/{sandbox_id}", self._ownership())
+        os.mkdir(place.folder, 0o755)
+        os.mkdir(f"{place.folder}/work", 0o755)
+        try:
+            for name in ("root", "upper"):
+                await asyncio.to_thread(
+                    copy_tree, f"{source.folder}/{name}", f"{place.folder}/{name}"
+                )
+            guest = await self._bring_up(place)
+        except BaseException:
+            self._remove(place)
+            raise
         self._places[sandbox_id] = place
         self._guests[place] = guest
         return guest

@@ -156,7 +156,6 @@ async def test_browsers_may_ask_from_anywhere(anonymous: httpx.AsyncClient) -> N
 @pytest.mark.parametrize(
     ("method", "path", "operation"),
     [
-        ("POST", "/sandboxes/iabc/fork", "forkSandbox"),
         ("POST", "/sandboxes/iabc/snapshots", "createSnapshot"),
         ("GET", "/snapshots", "listSnapshots"),
         ("POST", "/v3/templates", "createTemplate"),
