@@ -15,6 +15,8 @@ from tests.helpers.waiting import wait_until
 SPARE_GUESTS = 2
 """How many the isolated runtime keeps ready."""
 
+_NO_TESTS = ("spare-", "layer")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def machine_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
@@ -46,8 +48,8 @@ def _traces(machine_folder: Path) -> set[str]:
 
 
 def _sandbox_folders(run: Path) -> list[str]:
-    """A run's folders without those made ahead of need, which belong to no test."""
-    names = sorted(path.name for path in run.glob("*") if not path.name.startswith("spare-"))
+    """A run's folders without those made ahead of need or for all, which belong to no test."""
+    names = sorted(path.name for path in run.glob("*") if not path.name.startswith(_NO_TESTS))
     guests = [name for name in names if name.startswith("guest-")]
     others = [name for name in names if name not in guests]
     # A guest that is kept ready looks like one in use: only more than those are somebody's.

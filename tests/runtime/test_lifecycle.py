@@ -121,7 +121,7 @@ class TestEnd:
         )  # fmt: skip
         assert server.stdout is not None
         assert await server.stdout.readline() == b"ready\n"
-        assert len(host_pids(marker)) >= 3
+        await wait_until(lambda: len(host_pids(marker)) >= 3, "they are all there")
         server.kill()
         await server.wait()
         await wait_until(lambda: host_pids(marker) == [], "its programs end")
