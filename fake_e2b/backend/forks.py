@@ -74,15 +74,18 @@ class Forks:
         forks = [self._child(source) for _ in range(count)]
         outcomes: dict[str, ControlError] = {}
 
+        layer_id = await self._lifecycle.capture(record)
+
         async def start(fork: Sandbox) -> None:
             try:
-                await self._lifecycle.launch(fork, team, timeout_s, source=source.sandbox_id)
+                await self._lifecycle.launch(fork, team, timeout_s, base=layer_id)
             except ControlError as refusal:
                 outcomes[fork.sandbox_id] = refusal
 
-        await self._lifecycle.hold_still(
-            record, lambda: self._together([start(each) for each in forks])
-        )
+        try:
+            await self._together([start(each) for each in forks])
+        finally:
+            await self._lifecycle.release(layer_id)
         return [outcomes.get(each.sandbox_id, each) for each in forks]
 
     def _child(self, source: Sandbox) -> Sandbox:

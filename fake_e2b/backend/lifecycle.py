@@ -22,7 +22,7 @@ from fake_e2b.domain.clock import SECOND_NS, Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.errors import FakeE2BError
 from fake_e2b.domain.ids import SandboxID
-from fake_e2b.domain.ports import Event, Guest, Runtime
+from fake_e2b.domain.ports import Event, Guest, LayerID, Runtime
 from fake_e2b.domain.sandbox import OnTimeout, Sandbox, State
 from fake_e2b.domain.team import Team
 
@@ -98,12 +98,12 @@ class Lifecycle:
     # -- create -----------------------------------------------------------------------------------
 
     async def launch(
-        self, sandbox: Sandbox, team: Team, timeout_s: int, *, source: SandboxID | None = None
+        self, sandbox: Sandbox, team: Team, timeout_s: int, *, base: LayerID | None = None
     ) -> Record:
         """Start a new sandbox; its time counts from the moment it is up.
 
         Args:
-            source: Whose files it starts with; None for fresh ones.
+            base: The files it starts with; None for fresh ones.
 
         Raises:
             ControlError: CONCURRENCY_LIMIT; CREATE_FAILED: the runtime did, nothing is left.
@@ -112,10 +112,7 @@ class Lifecycle:
         self._take_slot(team)
         guest: Guest | None = None
         try:
-            if source is None:
-                guest = await self._runtime.create(sandbox.sandbox_id)
-            else:
-                guest = await self._runtime.copy(source, sandbox.sandbox_id)
+            guest = await self._runtime.create(sandbox.sandbox_id, base=base, limits=sandbox.limits)
             machine = await self._machines(sandbox, guest)
             if epoch != self._epoch:
                 raise ControlError(ControlKind.CREATE_FAILED)
@@ -132,8 +129,11 @@ class Lifecycle:
         self._watch(record, machine)
         return record
 
-    async def hold_still(self, record: Record, step: Callable[[], Awaitable[object]]) -> None:
-        """Do `step` while the programs of a running sandbox stand still.
+    async def capture(self, record: Record) -> LayerID:
+        """Freeze the files of a running sandbox, whose programs stand still meanwhile.
+
+        Returns:
+            The layer; `release` must follow.
 
         Raises:
             ControlError: FORK_FAILED: its machine did not obey.
@@ -143,12 +143,16 @@ class Lifecycle:
             if machine is not None:
                 await machine.pause()
             try:
-                await step()
+                return await self._runtime.capture(record.sandbox.sandbox_id)
             finally:
                 if machine is not None and machine.guest.alive:
                     await machine.resume()
         except BaseException as error:
             self._fail(record.sandbox, error, ControlKind.FORK_FAILED)
+
+    async def release(self, layer_id: LayerID) -> None:
+        """Let go what `capture` gave."""
+        await self._runtime.release(layer_id)
 
     # -- resume -----------------------------------------------------------------------------------
 

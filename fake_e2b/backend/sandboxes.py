@@ -155,6 +155,7 @@ class Sandboxes:
             network=network,
             iam_tokens={name: dict(token) for name, token in request.iam_tokens.items()},
             volume_mounts=[dict(mount) for mount in request.volume_mounts],
+            limits=template.limits,
         )
 
     def detail(self, team: Team, text: str) -> Sandbox:

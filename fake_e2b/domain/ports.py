@@ -12,11 +12,15 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import NewType, Protocol
 
 from fake_e2b.domain.entry import DiskUsage, FileStat, FilesystemEvent
+from fake_e2b.domain.limits import NO_LIMITS, Limits
 from fake_e2b.domain.process import Output, ProcessExit, PtySize, SpawnRequest
 from fake_e2b.domain.user import User
+
+LayerID = NewType("LayerID", str)
+"""Files that stand still, on which guests can start; means something to one runtime only."""
 
 FILE_MODE = 0o644
 """What a new file has, whatever the umask."""
@@ -258,18 +262,33 @@ class Runtime(Protocol):
 
     async def start(self) -> None: ...
 
-    async def create(self, sandbox_id: str) -> Guest:
-        """A guest with fresh files: `/home/user`, `/root`, `/tmp` and what the runtime adds."""
-        ...
+    async def create(
+        self, sandbox_id: str, *, base: LayerID | None = None, limits: Limits = NO_LIMITS
+    ) -> Guest:
+        """A guest with files of its own.
 
-    async def copy(self, source_id: str, sandbox_id: str) -> Guest:
-        """A guest with a copy of another's files; no process is copied.
-
-        The source should stand still meanwhile.
+        Args:
+            base: Whose files it starts with, copied on write; None for fresh ones: `/home/user`,
+                `/root`, `/tmp` and what the runtime adds.
+            limits: What it may use, over all its boots.
 
         Raises:
-            OSError: The files cannot be read or written.
+            OSError: The machine refuses.
         """
+        ...
+
+    async def capture(self, sandbox_id: str) -> LayerID:
+        """Freeze the files of a guest, running or stopped, as a layer that guests can start from.
+
+        The guest is only read and should stand still meanwhile. No process is kept.
+
+        Raises:
+            OSError: The files cannot be read, or the layer not be written; nothing is left of it.
+        """
+        ...
+
+    async def release(self, layer_id: LayerID) -> None:
+        """Let a layer go; guests that started from it keep it until they are gone."""
         ...
 
     async def boot(self, sandbox_id: str) -> Guest:

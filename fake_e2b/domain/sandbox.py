@@ -9,6 +9,7 @@ from enum import Enum
 from typing import Any
 
 from fake_e2b.domain.ids import SandboxID, TeamID, TemplateID
+from fake_e2b.domain.limits import NO_LIMITS, Limits
 
 
 class State(Enum):
@@ -67,6 +68,7 @@ class Sandbox:
             rules left out; None if none was ever given.
         iam_tokens: Name to `{"audience": …, "tokenType": …}`.
         volume_mounts: `{"name": …, "path": …}` each.
+        limits: What it may really use.
         paused_memory: For a paused one: memory was kept (else files only).
     """
 
@@ -92,6 +94,7 @@ class Sandbox:
     network: dict[str, Any] | None = None
     iam_tokens: dict[str, dict[str, str]] = field(default_factory=dict)
     volume_mounts: list[dict[str, str]] = field(default_factory=list)
+    limits: Limits = NO_LIMITS
     state: State = State.RUNNING
     paused_memory: bool = True
 

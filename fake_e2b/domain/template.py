@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from fake_e2b.domain.errors import FakeE2BError
 from fake_e2b.domain.ids import TeamID, TemplateID
+from fake_e2b.domain.limits import NO_LIMITS, Limits
 
 DEFAULT_TAG = "default"
 _NAME = re.compile(r"[a-z0-9-_]+")
@@ -22,8 +23,9 @@ class Template:
         team_id: The owner; None for the platform's own templates.
         namespace: The owner's slug; None for names that everyone sees without one.
         aliases: Names within the namespace, the first one is shown as a sandbox's alias.
-        builds: Tag to the ID of its ready build.
         created_at_ns: When it was made.
+        builds: Tag to the ID of its ready build.
+        limits: What its sandboxes may really use, whatever the sizes above say.
     """
 
     template_id: TemplateID
@@ -37,6 +39,7 @@ class Template:
     envd_version: str
     created_at_ns: int
     builds: Mapping[str, str] = field(default_factory=dict)
+    limits: Limits = NO_LIMITS
 
     @property
     def alias(self) -> str:

@@ -6,7 +6,8 @@ import asyncio
 import logging
 import sys
 
-from fake_e2b.domain.ports import Capability, Guest, Runtime
+from fake_e2b.domain.limits import NO_LIMITS, Limits
+from fake_e2b.domain.ports import Capability, Guest, LayerID, Runtime
 from fake_e2b.runtime.isolated import IsolatedRuntime
 from fake_e2b.runtime.isolated.probe import explain
 from fake_e2b.runtime.local import LocalRuntime
@@ -71,13 +72,20 @@ class AutoRuntime:
         assert self._decision is not None, "the runtime was not started"
         return await asyncio.shield(self._decision)
 
-    async def create(self, sandbox_id: str) -> Guest:
+    async def create(
+        self, sandbox_id: str, *, base: LayerID | None = None, limits: Limits = NO_LIMITS
+    ) -> Guest:
         """See `Runtime.create`."""
-        return await (self._chosen or await self.decided()).create(sandbox_id)
+        runtime = self._chosen or await self.decided()
+        return await runtime.create(sandbox_id, base=base, limits=limits)
 
-    async def copy(self, source_id: str, sandbox_id: str) -> Guest:
-        """See `Runtime.copy`."""
-        return await (self._chosen or await self.decided()).copy(source_id, sandbox_id)
+    async def capture(self, sandbox_id: str) -> LayerID:
+        """See `Runtime.capture`."""
+        return await (self._chosen or await self.decided()).capture(sandbox_id)
+
+    async def release(self, layer_id: LayerID) -> None:
+        """See `Runtime.release`."""
+        await (self._chosen or await self.decided()).release(layer_id)
 
     async def boot(self, sandbox_id: str) -> Guest:
         """See `Runtime.boot`."""

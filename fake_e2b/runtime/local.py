@@ -16,7 +16,8 @@ import sys
 from collections import deque
 from collections.abc import Mapping
 
-from fake_e2b.domain.ports import Capability, Joining
+from fake_e2b.domain.limits import NO_LIMITS, Limits
+from fake_e2b.domain.ports import Capability, Joining, LayerID
 from fake_e2b.domain.process import SpawnRequest
 from fake_e2b.domain.user import User
 from fake_e2b.runtime import skeleton
@@ -26,6 +27,7 @@ from fake_e2b.runtime.files import RootedFiles
 from fake_e2b.runtime.guest.helper import Helper
 from fake_e2b.runtime.guest.sudo import sudo_script
 from fake_e2b.runtime.guest.tree import descendants
+from fake_e2b.runtime.layers import Layers
 from fake_e2b.runtime.ownership import RecordedOwnership
 from fake_e2b.runtime.resolve import FOLDER
 from fake_e2b.runtime.run_folder import RunFolder
@@ -113,6 +115,7 @@ class LocalRuntime:
     def __init__(self, folder: str | None = None) -> None:
         self._parent = folder
         self._run: RunFolder | None = None
+        self._layers: Layers | None = None
         self._helper: Helper | None = None
         self._guests: dict[str, LocalGuest] = {}
         self._numbers = itertools.count()
@@ -138,6 +141,7 @@ class LocalRuntime:
     async def start(self) -> None:
         """Take a folder, start the helper warming, and sweep what dead servers left."""
         self._run = RunFolder(self._parent)
+        self._layers = Layers(self._run.path, self._run.throw_away)
         self._helper = Helper(self._run.path, self._run.lock_fd)
         self._helper.start()
         self._fill_bin(self._bin_folder)
@@ -151,6 +155,12 @@ class LocalRuntime:
         for name in _WANTED_PROGRAMS:
             if shutil.which(name, path=_STANDARD_PATH) is None and (found := shutil.which(name)):
                 os.symlink(os.path.realpath(found), f"{folder}/{name}")
+
+    @property
+    def layers(self) -> Layers:
+        """The layers of this run."""
+        assert self._layers is not None, "the runtime was not started"
+        return self._layers
 
     @property
     def _path(self) -> str:
@@ -192,25 +202,38 @@ class LocalRuntime:
         if self._filling is None or self._filling.done():
             self._filling = asyncio.get_running_loop().create_task(self._fill())
 
-    async def create(self, sandbox_id: str) -> LocalGuest:
-        """A guest with fresh files."""
+    async def create(
+        self, sandbox_id: str, *, base: LayerID | None = None, limits: Limits = NO_LIMITS
+    ) -> LocalGuest:
+        """A guest with fresh files, or with a copy of a layer's."""
         root = self._root(sandbox_id)
-        if self._spares:
+        if base is not None:
+            await self._copy(self.layers.path(base), root)
+        elif self._spares:
             os.rename(self._spares.popleft(), root)
         else:
             self._make_folder(root)
         self._refill()
         return self._guest(sandbox_id)
 
-    async def copy(self, source_id: str, sandbox_id: str) -> LocalGuest:
-        """A guest with a copy of another's files."""
-        root = self._root(sandbox_id)
+    async def capture(self, sandbox_id: str) -> LayerID:
+        """A copy of a guest's files."""
+        layer_id = self.layers.new_id()
+        await self._copy(self._root(sandbox_id), self.layers.path(layer_id))
+        self.layers.add(layer_id)
+        return layer_id
+
+    async def release(self, layer_id: LayerID) -> None:
+        """Remove a layer: those that started from it have copies."""
+        self.layers.drop(layer_id)
+
+    async def _copy(self, source: str, target: str) -> None:
+        assert self._run is not None
         try:
-            await asyncio.to_thread(copy_tree, self._root(source_id), root)
+            await asyncio.to_thread(copy_tree, source, target)
         except BaseException:
-            self.remove(sandbox_id)
+            self._run.throw_away(target)
             raise
-        return self._guest(sandbox_id)
 
     async def boot(self, sandbox_id: str) -> LocalGuest:
         """A guest on the files that `Guest.stop` left."""

@@ -13,7 +13,8 @@ from fake_e2b.backend.settings import ControlSettings
 from fake_e2b.domain.clock import SECOND_NS, ManualClock
 from fake_e2b.domain.entry import DiskUsage
 from fake_e2b.domain.ids import IdSource
-from fake_e2b.domain.ports import ResourceUsage
+from fake_e2b.domain.limits import NO_LIMITS, Limits
+from fake_e2b.domain.ports import LayerID, ResourceUsage
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.domain.team import Team
 from fake_e2b.wire.signature import sign
@@ -43,6 +44,8 @@ class MemoryGuest:
 
     runtime: MemoryRuntime
     sandbox_id: str
+    base: LayerID | None = None
+    limits: Limits = NO_LIMITS
     steps: list[str] = field(default_factory=list)
     alive: bool = True
     mourner: Callable[[], None] = lambda: None
@@ -80,13 +83,15 @@ class MemoryGuest:
 
 
 class MemoryRuntime:
-    """Guests by sandbox ID; what is stored on its disk."""
+    """Guests by sandbox ID; what is stored on its disk; the layers, and all there ever were."""
 
     name = "memory"
 
     def __init__(self) -> None:
         self.guests: dict[str, MemoryGuest] = {}
         self.stored: set[str] = set()
+        self.layers: set[LayerID] = set()
+        self.captured: list[LayerID] = []
         self.gates: dict[str, Gate] = {}
         self.failures: dict[str, Exception] = {}
 
@@ -101,15 +106,24 @@ class MemoryRuntime:
         if name in self.failures:
             raise self.failures[name]
 
-    async def create(self, sandbox_id: str) -> Any:
-        await self.step("create")
-        guest = self.guests[sandbox_id] = MemoryGuest(self, sandbox_id)
+    async def create(
+        self, sandbox_id: str, *, base: LayerID | None = None, limits: Limits = NO_LIMITS
+    ) -> Any:
+        await self.step("create" if base is None else "create on a layer")
+        assert base is None or base in self.layers
+        guest = self.guests[sandbox_id] = MemoryGuest(self, sandbox_id, base=base, limits=limits)
         return guest
 
-    async def copy(self, source_id: str, sandbox_id: str) -> Any:
-        await self.step("copy")
-        guest = self.guests[sandbox_id] = MemoryGuest(self, sandbox_id)
-        return guest
+    async def capture(self, sandbox_id: str) -> LayerID:
+        await self.step("capture")
+        layer_id = LayerID(f"of {sandbox_id}, {len(self.captured)}")
+        self.captured.append(layer_id)
+        self.layers.add(layer_id)
+        return layer_id
+
+    async def release(self, layer_id: LayerID) -> None:
+        await self.step("release")
+        self.layers.remove(layer_id)
 
     async def boot(self, sandbox_id: str) -> Any:
         await self.step("boot")

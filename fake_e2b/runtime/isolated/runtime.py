@@ -9,7 +9,8 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 
-from fake_e2b.domain.ports import Capability
+from fake_e2b.domain.limits import NO_LIMITS, Limits
+from fake_e2b.domain.ports import Capability, LayerID
 from fake_e2b.domain.user import BUILT_IN_USERS, USER
 from fake_e2b.runtime import skeleton
 from fake_e2b.runtime.copying import copy_tree
@@ -19,6 +20,7 @@ from fake_e2b.runtime.guest.helper import Helper
 from fake_e2b.runtime.isolated.guest import IsolatedGuest
 from fake_e2b.runtime.isolated.identity import can_map_range
 from fake_e2b.runtime.isolated.layer import exposed_folders, write_layer
+from fake_e2b.runtime.layers import Layers
 from fake_e2b.runtime.ownership import Ownership, RealOwnership, RecordedOwnership
 from fake_e2b.runtime.run_folder import RunFolder
 from fake_e2b.runtime.watch import WatchHub
@@ -33,6 +35,7 @@ class _Place:
 
     folder: str
     ownership: Ownership
+    limits: Limits = NO_LIMITS
 
 
 class IsolatedRuntime:
@@ -50,6 +53,7 @@ class IsolatedRuntime:
         self._wanted_spares = spares
         self._really = can_map_range()
         self._run: RunFolder | None = None
+        self._layers: Layers | None = None
         self._helper: Helper | None = None
         self._expose: list[str] = []
         self._numbers = itertools.count()
@@ -70,6 +74,7 @@ class IsolatedRuntime:
     async def start(self) -> None:
         """Take a folder, start the helper, sweep, and begin to make spare guests."""
         self._run = RunFolder(self._parent)
+        self._layers = Layers(self._run.path, self._run.throw_away)
         self._helper = Helper(self._run.path, self._run.lock_fd)
         self._helper.start()
         self._expose = exposed_folders()
@@ -87,6 +92,12 @@ class IsolatedRuntime:
         """
         assert self._filling is not None, "the runtime was not started"
         await asyncio.shield(self._filling)
+
+    @property
+    def layers(self) -> Layers:
+        """The layers of this run."""
+        assert self._layers is not None, "the runtime was not started"
+        return self._layers
 
     @property
     def _path(self) -> str:
@@ -146,8 +157,12 @@ class IsolatedRuntime:
 
     # The port.
 
-    async def create(self, sandbox_id: str) -> IsolatedGuest:
-        """A guest with fresh files: a spare one if there is any."""
+    async def create(
+        self, sandbox_id: str, *, base: LayerID | None = None, limits: Limits = NO_LIMITS
+    ) -> IsolatedGuest:
+        """A guest with fresh files, a spare one if there is any; or one on a layer."""
+        if base is not None:
+            return await self._start_from(base, sandbox_id, limits)
         while self._spares:
             place, guest = self._spares.popleft()
             if guest.alive:
@@ -159,22 +174,38 @@ class IsolatedRuntime:
         taken = f"{self._path}/{sandbox_id}"
         os.rename(place.folder, taken)  # its mounts stay where they are
         place.folder = taken
+        place.limits = limits
         self._refill()
         self._places[sandbox_id] = place
         self._guests[place] = guest
         return guest
 
-    async def copy(self, source_id: str, sandbox_id: str) -> IsolatedGuest:
-        """A guest with a copy of another's files: its own folders, and what it changed of `/`."""
-        source = self._places[source_id]
-        place = _Place(f"{self._path}/{sandbox_id}", self._ownership())
-        os.mkdir(place.folder, 0o755)
-        os.mkdir(f"{place.folder}/work", 0o755)
+    async def capture(self, sandbox_id: str) -> LayerID:
+        """A copy of a guest's own folders, and of what it changed of the host's."""
+        layer_id = self.layers.new_id()
+        await self._copy(self._places[sandbox_id].folder, self.layers.path(layer_id))
+        self.layers.add(layer_id)
+        return layer_id
+
+    async def release(self, layer_id: LayerID) -> None:
+        """Let a layer go."""
+        self.layers.drop(layer_id)
+
+    async def _copy(self, source: str, target: str) -> None:
+        assert self._run is not None
+        os.mkdir(target, 0o755)
         try:
             for name in ("root", "upper"):
-                await asyncio.to_thread(
-                    copy_tree, f"{source.folder}/{name}", f"{place.folder}/{name}"
-                )
+                await asyncio.to_thread(copy_tree, f"{source}/{name}", f"{target}/{name}")
+        except BaseException:
+            self._run.throw_away(target)
+            raise
+
+    async def _start_from(self, base: LayerID, sandbox_id: str, limits: Limits) -> IsolatedGuest:
+        place = _Place(f"{self._path}/{sandbox_id}", self._ownership(), limits)
+        await self._copy(self.layers.path(base), place.folder)
+        try:
+            os.mkdir(f"{place.folder}/work", 0o755)
             guest = await self._bring_up(place)
         except BaseException:
             self._remove(place)
