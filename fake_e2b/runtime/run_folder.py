@@ -9,6 +9,8 @@ import itertools
 import os
 import signal
 import stat
+import struct
+import sys
 import tempfile
 from pathlib import Path
 
@@ -16,6 +18,12 @@ from fake_e2b.runtime.guest.folders import remove_tree
 
 _LOCK = "lock"
 _PREFIX = "run-"
+
+# Linux: reading and setting what `lsattr` shows and `chattr` sets, and its attribute T.
+_LONG = struct.Struct("l")
+_GET_ATTRIBUTES = 0x80006601 | _LONG.size << 16
+_SET_ATTRIBUTES = 0x40006602 | _LONG.size << 16
+_TOP_OF_HIERARCHIES = 0x00020000
 
 
 class RunFolder:
@@ -36,6 +44,7 @@ class RunFolder:
         fcntl.flock(self.lock_fd, fcntl.LOCK_EX)
         self.path = f"{self._base}/{_PREFIX}{Path(fresh).name.removeprefix('new-')}"
         os.rename(fresh, self.path)
+        _spread_folders(self.path)
         self._thrown_away = itertools.count()
         self._removals: set[asyncio.Task[None]] = set()
 
@@ -83,6 +92,27 @@ class RunFolder:
                 remove_tree(path)
             finally:
                 os.close(lock)
+
+
+def _spread_folders(path: str) -> None:
+    """Tell the file system that the folders in `path` have nothing to do with each other.
+
+    ext4 puts a folder beside its parent, and looks there for an inode that was not freed a moment
+    ago. Where sandboxes come and go by the hundred that search takes many times as long as all
+    else of a `mkdir`. Spread over the disk, none looks through what the others have freed.
+    """
+    if sys.platform != "linux":
+        return
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        attributes = bytearray(_LONG.size)
+        fcntl.ioctl(folder, _GET_ATTRIBUTES, attributes)
+        wanted = _LONG.unpack(attributes)[0] | _TOP_OF_HIERARCHIES
+        fcntl.ioctl(folder, _SET_ATTRIBUTES, _LONG.pack(wanted))
+    except OSError:
+        return  # a file system that knows no such thing
+    finally:
+        os.close(folder)
 
 
 def _private_folder(parent: str) -> str:
