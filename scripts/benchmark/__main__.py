@@ -9,9 +9,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
-from measures import MEASURES
+import measures
+import runtimes
 from rows import Row, machine, put_into, table
-from servers import server
+from servers import NoServerError, server
 
 README = Path(__file__).parents[2] / "README.md"
 
@@ -25,10 +26,16 @@ def main() -> None:
 
     rows: list[Row] = []
     with server("canned") as canned, server("fake") as fake:
-        for measure in MEASURES:
-            if options.only in measure.__name__:
-                print(f"measuring {measure.__name__}", file=sys.stderr)
-                rows += measure(fake, canned, options.samples)
+        for module in (measures, runtimes):
+            for measure in module.MEASURES:
+                name = f"{module.__name__}.{measure.__name__}"
+                if options.only not in name:
+                    continue
+                print(f"measuring {name}", file=sys.stderr)
+                try:
+                    rows += measure(fake, canned, options.samples)
+                except NoServerError as refusal:
+                    print(f"skipped {name}: {refusal}", file=sys.stderr)
 
     on, day = machine(), datetime.now(UTC).date().isoformat()
     print(json.dumps({"machine": on, "day": day, "rows": [asdict(row) for row in rows]}, indent=2))

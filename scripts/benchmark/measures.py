@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -273,38 +272,8 @@ def long_list(fake: Server, canned: Server, samples: int) -> Iterator[Row]:
     yield Row(what, measured, "ms", floor, "canned reply", "≤ 10 ms", measured <= 10)
 
 
-def many(fake: Server, canned: Server, samples: int) -> Iterator[Row]:
-    with sandbox_on(fake) as sandbox:  # what the first sandbox starts is no part of each
-        sandbox.commands.run("true")
-    before = _memory(fake.pid)
-    made = [Sandbox.create("base", timeout=3600, **fake.options()) for _ in range(200)]
-    time.sleep(1)  # idle is what is measured
-    each = max(_memory(fake.pid) - before, 0) / 200 / MIB
-    met, what = each < 0.5, "memory of a sandbox, 200 at once, idle"
-    yield Row(what, each, "MiB", None, "", "< 0.5 MiB", met)
-    for sandbox in made:
-        sandbox.commands.run("true")
-    time.sleep(1)
-    each = max(_memory(fake.pid) - before, 0) / 200 / MIB
-    yield Row("the same after a command in each", each, "MiB", None, "", "–", True)
-    for sandbox in made:
-        sandbox.kill()
-
-
-def _memory(pid: int) -> int:
-    """Proportional set size of a process and all below it."""
-    root = psutil.Process(pid)
-    total = 0
-    for process in [root, *root.children(recursive=True)]:
-        try:
-            total += process.memory_full_info().pss
-        except psutil.Error:
-            continue
-    return total
-
-
 Measure = Callable[[Server, Server, int], Iterator[Row]]
 MEASURES: list[Measure] = [
-    create, commands, small_files, big_files, terminal, code, start, stop, many, long_list, reset,
+    create, commands, small_files, big_files, terminal, code, start, stop, long_list, reset,
 ]  # fmt: skip
 """In the order of the table."""

@@ -1,6 +1,7 @@
-"""The servers under measurement, each in a process of its own: `servers.py fake` or `canned`.
+"""The servers under measurement, each in a process of its own.
 
-Prints one line of JSON (the variables a client needs), then serves until stdin closes.
+`servers.py KIND` prints one line of JSON (what a client needs, or why there is no server), then
+serves until stdin closes.
 """
 
 from __future__ import annotations
@@ -11,12 +12,24 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
+from typing import Literal
 
 import canned
+from e2b import Sandbox
 
 from fake_e2b import FakeE2B
+from fake_e2b.domain.errors import RuntimeUnavailableError
+from fake_e2b.runtime.isolated import IsolatedRuntime
 from fake_e2b.server.host import ServerThread, listen
+from fake_e2b.server.settings import RuntimeName
+
+Kind = Literal["canned", "fake", "isolated", "unpooled", "local"]
+"""Replies made beforehand; the fake as it is by default; with a runtime of that name, ``unpooled``
+being the isolated one without guests made ahead."""
+
+
+class NoServerError(Exception):
+    """This machine cannot run one of that kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,28 +45,52 @@ class Server:
 
 
 @contextmanager
-def server(kind: str) -> Iterator[Server]:
-    """Start a server of the kind and stop it after the block."""
+def server(kind: Kind) -> Iterator[Server]:
+    """Start a server of the kind and stop it after the block.
+
+    Raises:
+        NoServerError: The machine cannot run it.
+    """
     with subprocess.Popen(
         [sys.executable, __file__, kind], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     ) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         found = json.loads(process.stdout.readline())
+        if "refusal" in found:
+            raise NoServerError(found["refusal"])
         yield Server(process.pid, **found)
         process.stdin.close()
         process.wait(timeout=30)
 
 
 def _serve(kind: str) -> None:
-    if kind == "fake":
-        with FakeE2B() as fake:
-            _until_stdin_closes(fake.url, fake.api_key)
+    if kind == "canned":
+        thread = ServerThread(canned.app, canned.NoService(), listen("127.0.0.1", 0))
+        thread.start()
+        _until_stdin_closes(f"http://127.0.0.1:{thread.port}", "e2b_" + "0" * 40)
+        thread.stop()
         return
-    thread = ServerThread(canned.app, canned.NoService(), listen("127.0.0.1", 0))
-    thread.start()
-    _until_stdin_closes(f"http://127.0.0.1:{thread.port}", "e2b_" + "0" * 40)
-    thread.stop()
+    names: dict[str, RuntimeName] = {"unpooled": "isolated", "isolated": "isolated"}
+    names |= {"local": "local", "fake": "auto"}
+    try:
+        fake = FakeE2B(runtime=names[kind]).start()
+    except RuntimeUnavailableError as refusal:
+        print(json.dumps({"refusal": str(refusal)}))
+        return
+    if kind == "unpooled":
+        _drain(fake)
+    _until_stdin_closes(fake.url, fake.api_key)
+    fake.stop()
+
+
+def _drain(fake: FakeE2B) -> None:
+    """Leave no guest ahead of need."""
+    runtime = fake._fake().runtime
+    assert isinstance(runtime, IsolatedRuntime)
+    runtime._wanted_spares = 0
+    for _ in range(10):
+        Sandbox.create("base", timeout=60).kill()
 
 
 def _until_stdin_closes(url: str, api_key: str) -> None:
@@ -62,4 +99,4 @@ def _until_stdin_closes(url: str, api_key: str) -> None:
 
 
 if __name__ == "__main__":
-    _serve(Path(sys.argv[1]).name)
+    _serve(sys.argv[1])
