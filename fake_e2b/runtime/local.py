@@ -31,6 +31,7 @@ from fake_e2b.runtime.layers import Layers
 from fake_e2b.runtime.ownership import RecordedOwnership
 from fake_e2b.runtime.resolve import FOLDER
 from fake_e2b.runtime.run_folder import RunFolder
+from fake_e2b.runtime.stand_ins import write_stand_ins
 from fake_e2b.runtime.watch import WatchHub
 
 _STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -152,6 +153,7 @@ class LocalRuntime:
         os.mkdir(folder)
         script = sudo_script(become="exec", root_home='"$HOME"', user_home='"$HOME"')
         skeleton.write(f"{folder}/sudo", script, 0o755)
+        write_stand_ins(folder, _STANDARD_PATH)
         for name in _WANTED_PROGRAMS:
             if shutil.which(name, path=_STANDARD_PATH) is None and (found := shutil.which(name)):
                 os.symlink(os.path.realpath(found), f"{folder}/{name}")

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from fake_e2b.runtime import skeleton
 from fake_e2b.runtime.guest.sudo import sudo_script
+from fake_e2b.runtime.stand_ins import write_stand_ins
 
 _STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _AS_ROOT = "usr/lib/fake-e2b/as-root"
@@ -68,6 +69,7 @@ def write_layer(folder: str, *, really: bool) -> None:
         skeleton.write(f"{folder}/{_SHOW_AS_PATH}", _SHOW_AS, 0o755)
     script = sudo_script(become=become, root_home="/root", user_home="/home/user")
     skeleton.write(f"{folder}/usr/bin/sudo", script, 0o755)
+    write_stand_ins(f"{folder}/usr/local/bin", _STANDARD_PATH)
 
 
 def _open_up(host: str, layer: str) -> None:
