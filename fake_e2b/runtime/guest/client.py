@@ -67,6 +67,10 @@ class AgentClient:
         self._waiting[number] = future
         try:
             message, fds = await future
+        except asyncio.CancelledError:
+            if not future.cancelled() and future.exception() is None:
+                self._refuse(*future.result())  # it came together with the cancellation
+            raise
         finally:
             self._waiting.pop(number, None)
         if "crash" in message:
