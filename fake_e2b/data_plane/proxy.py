@@ -39,7 +39,10 @@ _WAITS_S = (0.1, 0.2, 0.3, 0.4)
 """Between the five attempts to connect: a server that was just started may not listen yet."""
 _HIGHEST_PORT = 65535
 _READ = 1 << 16
-_MAX_HEAD_BYTES = 1 << 20
+_DIAL_S = 30
+"""For one attempt to connect."""
+_MAX_HEAD_BYTES = 10 << 20
+"""Of an answer."""
 _SWITCHING = 101
 _CONTINUE = 100
 
@@ -76,8 +79,14 @@ async def proxy_app(scope: Scope, receive: Receive, send: Send) -> None:
     )
     request = h11.Request(
         method=scope["method"],
-        target=forwarding.target(scope["raw_path"], scope["query_string"]),
-        headers=forwarding.request_headers(scope["headers"], host=host, masked_from=masked_from),
+        target=forwarding.target(
+            scope["raw_path"],
+            scope["query_string"],
+            bare=scope.get("fake_e2b.raw_target", b"").endswith(b"?"),
+        ),
+        headers=forwarding.request_headers(
+            scope["headers"], host=host, masked_from=masked_from, method=scope["method"]
+        ),
     )
     over_tls = target.port in (network.get("httpsPorts") or ())
     async with _dialled(target, closed, over_tls=over_tls) as (reader, writer):
@@ -130,7 +139,8 @@ async def _dial(guest: Guest, port: int, closed: ProxyError) -> int:
     for wait_s in (*_WAITS_S, None):
         try:
             if 0 < port <= _HIGHEST_PORT:
-                return await guest.dial(port)
+                async with asyncio.timeout(_DIAL_S):
+                    return await guest.dial(port)
         except OSError:
             if wait_s is None:
                 raise closed from None
@@ -160,6 +170,7 @@ class _Exchange:
         self._closed = closed
         self._upstream = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
         self._answering = False
+        self._wanted = forwarding.upgrade_of(scope["headers"])
 
     async def run(self, request: h11.Request) -> None:
         """Both directions at once; the answer's end is the exchange's end."""
@@ -239,7 +250,8 @@ class _Exchange:
 
     async def _tunnel(self, switch: h11.InformationalResponse) -> None:
         """Join the two connections until either side closes."""
-        if self._client is None:
+        offered = dict(switch.headers).get(b"upgrade", b"")
+        if self._client is None or offered.lower() != (self._wanted or b"").lower():
             raise self._closed
         self._answering = True
         headers = _headers(switch)
@@ -247,17 +259,17 @@ class _Exchange:
         reader, writer = self._client.switch(headers)
         early, _ = self._upstream.trailing_data
         writer.write(early)
-        pumps = {
+        # Each side may end before the other: what that one still says is passed on.
+        pumps = [
             asyncio.create_task(_pump(reader, self._writer)),
             asyncio.create_task(_pump(self._reader, writer)),
-        }
+        ]
         try:
-            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.gather(*pumps)
         finally:
             for pump in pumps:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
-        # What was said before the end still goes out.
         for side in (writer, self._writer):
             side.close()
         with contextlib.suppress(OSError):
@@ -278,10 +290,17 @@ class _Exchange:
 
 
 async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
+    """Pass on what comes, then the end; a side that breaks takes the other along."""
+    try:
         while data := await source.read(_READ):
             sink.write(data)
             await sink.drain()
+        if sink.can_write_eof():
+            sink.write_eof()
+        else:
+            sink.close()
+    except OSError:
+        sink.close()
 
 
 def _headers(event: h11.Response | h11.InformationalResponse) -> list[forwarding.Header]:

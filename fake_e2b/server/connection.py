@@ -1,16 +1,22 @@
 """One client connection: uvicorn's HTTP/1.1 protocol plus what a proxy needs of it.
 
 The handle stands in the scope as ``scope["fake_e2b.connection"]``. `abort` breaks the connection
-in the middle of an answer, `inform` and `trail` say what ASGI has no words for, `switch` turns it
-into a plain byte stream after a 101, `lost` tells when it is gone. Upgrades are never treated by
-uvicorn itself, so whatever protocol a program in a sandbox speaks after the 101 passes byte for
-byte.
+in the middle of an answer, `inform` and `trail` say what ASGI has no words for, `hear_out` keeps a
+client that has only stopped sending, `switch` turns it into a plain byte stream after a 101, `lost`
+tells when it is gone. Upgrades are never treated by uvicorn itself, so whatever protocol a program
+in a sandbox speaks after the 101 passes byte for byte.
+
+``scope["fake_e2b.raw_target"]`` is the request's target as it came: ASGI loses an empty query.
+
+Facts: proxy.answer.status-line, proxy.client.half-close, proxy.http.malformed-request,
+proxy.http.early-answer, proxy.http2.refused
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,21 +25,51 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from fake_e2b.wire.http_status import phrase
+
 LOGGER = logging.getLogger("fake_e2b.server")
 LOGGER.addHandler(logging.NullHandler())
 
 _TOO_LARGE = 431
 _LINGER_S = 0.5
+"""Between the end of what we say and the close that discards what the client still sends."""
+_HEAR_OUT_S = 2.0
+"""How long a client that has ended its side may wait for the next part of the answer.
+
+From a client that is gone the same end arrives: longer, and its service would learn late.
+"""
+_HIGHEST_KNOWN_STATUS = 599
+_HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\n"
+_HTTP2_REASON = b"fake-e2b speaks HTTP/1.1 here"
+_HTTP2_REFUSAL = (
+    # SETTINGS, none of them; then GOAWAY: no stream was looked at, HTTP_1_1_REQUIRED.
+    struct.pack("!HBBBI", 0, 0, 4, 0, 0)
+    + struct.pack("!HBBBIII", 0, 8 + len(_HTTP2_REASON), 7, 0, 0, 0, 0xD)
+    + _HTTP2_REASON
+)
 
 
 class _Speaker(h11.Connection):
-    """Ends an answer with the trailers that wait: uvicorn ends each one without."""
+    """HTTP/1.1 with what uvicorn has no words for: trailers, unregistered statuses."""
 
     trailers: Sequence[tuple[bytes, bytes]] = ()
+    status: int | None = None
+    target = b""
+
+    def next_event(self) -> Any:
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self.target = event.target
+        return event
 
     def send_with_data_passthrough(self, event: h11.Event) -> list[bytes] | None:
         if isinstance(event, h11.EndOfMessage):
             event, self.trailers = h11.EndOfMessage(headers=list(self.trailers)), ()
+        elif isinstance(event, h11.Response):
+            status, self.status = self.status or event.status_code, None
+            reason = phrase(status)
+            if reason != event.reason:
+                event = h11.Response(status_code=status, headers=event.headers, reason=reason)
         return super().send_with_data_passthrough(event)
 
 
@@ -47,6 +83,18 @@ class _Tunnel(asyncio.StreamReaderProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         super().connection_lost(exc)
         self._owner.connection_lost(exc)
+
+
+class _LastWords:
+    """What an answer is written to that comes before the whole request."""
+
+    def __init__(self, owner: Connection) -> None:
+        self._owner = owner
+        self.write = owner.transport.write
+        self.is_closing = owner.transport.is_closing
+
+    def close(self) -> None:
+        self._owner.leave()
 
 
 class Connection(H11Protocol):
@@ -66,11 +114,28 @@ class Connection(H11Protocol):
         self.access_log = False
         self.lost = asyncio.Event()
         self._refused = False
+        self._hears_out = False
+        self._half_closed = False
+        self._switched = False
+        self._said = 0
         served = self.app
 
         async def run(scope: Any, receive: Any, send: Any) -> None:
             scope["fake_e2b.connection"] = self
-            await served(scope, receive, send)
+            scope["fake_e2b.raw_target"] = self._speaker.target
+            self._hears_out = False
+
+            async def say(message: Any) -> None:
+                self._said += 1
+                if message.get("status", 0) > _HIGHEST_KNOWN_STATUS:
+                    # uvicorn has a table of phrases that ends there.
+                    self._speaker.status = message["status"]
+                    message = {**message, "status": _HIGHEST_KNOWN_STATUS}
+                elif "body" in message and not message.get("more_body") and self.cycle.more_body:
+                    self.cycle.transport = _LastWords(self)  # type: ignore[assignment]
+                await send(message)
+
+            await served(scope, receive, say)
 
         self.app = run
 
@@ -78,9 +143,25 @@ class Connection(H11Protocol):
         """Break the connection: the client sees it cut, never a clean end."""
         self.transport.abort()
 
+    def hear_out(self) -> None:
+        """Let a client that ends its side during the present request still get the answer."""
+        self._hears_out = True
+
+    def leave(self) -> None:
+        """Close when the client has had time to read what was said.
+
+        Closing with unread bytes would reset the connection and take the answer with it.
+        """
+        self._refused = True
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        self.loop.call_later(_LINGER_S, self.transport.close)
+
     def inform(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
         """Send an interim answer (102 to 199) before the final one."""
-        event = h11.InformationalResponse(status_code=status, headers=list(headers), reason=b"")
+        event = h11.InformationalResponse(
+            status_code=status, headers=list(headers), reason=phrase(status)
+        )
         self.transport.write(self.conn.send(event) or b"")
 
     def trail(self, trailers: Sequence[tuple[bytes, bytes]]) -> None:
@@ -103,6 +184,9 @@ class Connection(H11Protocol):
         tunnel.connection_made(self.transport)
         already_read, _ = self.conn.trailing_data
         reader.feed_data(already_read)
+        self._switched = True
+        if self._half_closed:
+            reader.feed_eof()
         self.flow.resume_reading()
         return reader, asyncio.StreamWriter(self.transport, tunnel, reader, self.loop)
 
@@ -115,29 +199,60 @@ class Connection(H11Protocol):
         return False
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is not HTTP the way the service's HTTP library does.
-
-        Fact: proxy.http.malformed-request
-        """
-        oversized = self.conn.trailing_data[0] and (
-            len(self.conn.trailing_data[0]) > self._head_limit()
-        )
-        status, phrase = (
-            (_TOO_LARGE, b"Request Header Fields Too Large") if oversized else (400, b"Bad Request")
-        )
-        body = b"%d %s" % (status, phrase)
+        """Refuse what is not HTTP the way the service's HTTP library does."""
+        unread, _ = self.conn.trailing_data
+        if self.cycle is not None and not self.cycle.response_complete:
+            # A body that breaks the rules: whoever reads it must not take it for a whole one.
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+            if self.cycle.response_started:
+                self.abort()
+                return
+        status = _TOO_LARGE if len(unread) > self._head_limit() else 400
+        line = b"%d %s" % (status, phrase(status))
         self.transport.write(
             b"HTTP/1.1 %s\r\nContent-Type: text/plain; charset=utf-8\r\n"
-            b"Connection: close\r\n\r\n%s" % (body, body)
+            b"Connection: close\r\n\r\n%s" % (line, line)
         )
-        # Closing with unread bytes would reset the connection and take the answer with it.
-        self._refused = True
-        self.transport.write_eof()
-        self.loop.call_later(_LINGER_S, self.transport.close)
+        self.leave()
+
+    def eof_received(self) -> bool:  # type: ignore[override]  # asyncio asks whether to stay
+        """A client that has said all may still wait for the answer."""
+        waits = (
+            self._hears_out
+            and self.cycle is not None
+            and not self.cycle.response_complete
+            and not self.cycle.more_body
+            and self.transport.can_write_eof()
+        )
+        if waits and not self._half_closed:
+            self._half_closed = True
+            self._hear_on(said=-1)
+        return waits
+
+    def _hear_on(self, said: int) -> None:
+        """Close once nothing was said for a while: what is said shows whether anybody is there."""
+        if self._switched or self.transport.is_closing():
+            return
+        if said == self._said:
+            self.transport.close()
+        else:
+            self.loop.call_later(_HEAR_OUT_S, self._hear_on, self._said)
+
+    def on_response_complete(self) -> None:
+        """Go on with what a client has sent before it ended its side, if anything."""
+        super().on_response_complete()
+        if self._half_closed and self.cycle.response_complete:
+            self.transport.close()
 
     def data_received(self, data: bytes) -> None:
         """Serve what arrives; after a refusal nothing counts any more."""
-        if not self._refused:
+        if self._refused:
+            return
+        if self.cycle is None and data.startswith(_HTTP2_PREFACE):
+            self.transport.write(_HTTP2_REFUSAL)
+            self.leave()
+        else:
             super().data_received(data)
 
     def _head_limit(self) -> int:

@@ -107,7 +107,7 @@ class Gateway:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         _take_absolute_target(scope)
-        if _BROKEN_ESCAPE.search(scope["raw_path"]):
+        if _BROKEN_ESCAPE.search(scope["raw_path"]) or not _is_target(scope):
             await answers.bad_request()(scope, receive, send)
             return
         if scope["path"].startswith("/_fake") and self._where(scope) is Own.ADMIN:
@@ -118,8 +118,10 @@ class Gateway:
     def _where(self, scope: Scope) -> Own | Destination | RoutingError:
         """Where it goes, asked once and remembered in the scope."""
         if "fake_e2b.route" not in scope:
+            # Of a header that comes twice the first counts, as in the service's HTTP library.
             headers = {
-                name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+                name.decode("latin-1"): value.decode("latin-1")
+                for name, value in reversed(scope["headers"])
             }
             asked = Asked(
                 scope["method"], scope["path"], scope["query_string"].decode("latin-1"), headers
@@ -163,6 +165,8 @@ class Gateway:
         Fact: proxy.order
         """
         identify(scope, sandbox_id=where.sandbox_id, port=where.port)
+        if where.port != ENVD_PORT and (connection := scope.get("fake_e2b.connection")):
+            connection.hear_out()
         headers = scope["fake_e2b.headers"]
         sandbox, machine = await self._entrance.enter(
             SandboxID(where.sandbox_id),
@@ -189,6 +193,16 @@ class Gateway:
                 self._date = (second, formatdate(second, usegmt=True).encode())
             headers.append((b"date", self._date[1]))
             message["headers"] = headers
+
+
+def _is_target(scope: Scope) -> bool:
+    """Whether it is a path, or one of the forms that two methods have instead."""
+    raw: bytes = scope["raw_path"]
+    return (
+        raw.startswith(b"/")
+        or (scope["method"], raw) == ("OPTIONS", b"*")
+        or (scope["method"] == "CONNECT")
+    )
 
 
 def _take_absolute_target(scope: Scope) -> None:

@@ -1,6 +1,7 @@
 """What the sandbox proxy changes on requests and answers that pass through it. Pure.
 
-Facts: proxy.forward.headers, proxy.forward.host, proxy.forward.query, proxy.forward.path
+Facts: proxy.forward.headers, proxy.forward.host, proxy.forward.query, proxy.forward.path,
+proxy.forward.length, proxy.http2.upgrade
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ _HOP_BY_HOP = frozenset(
     }
 )  # fmt: skip
 _ORIGIN = frozenset({b"forwarded", b"x-forwarded-for", b"x-forwarded-host", b"x-forwarded-proto"})
+_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+"""Methods whose requests say that they have no body; those of the others do not."""
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
@@ -27,21 +30,23 @@ def upgrade_of(headers: Iterable[Header]) -> bytes | None:
     """The protocol that a request or a 101 wants to switch to; None when it does not."""
     wanted: bytes | None = None
     named = False
+    # To HTTP/2 in clear text the proxy itself would switch, which this one cannot: as if unasked.
     for name, value in headers:
         if name == b"upgrade":
             wanted = value
         elif name == b"connection":
             named = named or b"upgrade" in _tokens(value)
-    return wanted if named else None
+    return wanted if named and wanted != b"h2c" else None
 
 
 def request_headers(
-    headers: Iterable[Header], *, host: str, masked_from: str | None
+    headers: Iterable[Header], *, host: str, masked_from: str | None, method: str = "GET"
 ) -> list[Header]:
     """The headers that the service gets, `Host` first.
 
     Args:
         headers: As received, names in lower case.
+        method: Decides whether a request without a body says so.
         host: What the service sees as its host.
         masked_from: The requested host when `host` is a mask, else None.
     """
@@ -56,6 +61,7 @@ def request_headers(
         and name != b"host"
         # Both at once is how requests are smuggled past a proxy.
         and not (chunked and name == b"content-length")
+        and not (name == b"content-length" and not value.strip(b"0"))
     ]
     if masked_from is not None:
         kept.append((b"X-Forwarded-Host", masked_from.encode("latin-1")))
@@ -63,6 +69,8 @@ def request_headers(
         kept.append((b"Te", b"trailers"))
     if chunked:
         kept.append((b"Transfer-Encoding", b"chunked"))
+    elif method in _WITH_BODY and all(name != b"Content-Length" for name, _ in kept):
+        kept.append((b"Content-Length", b"0"))
     if upgrade is not None:
         kept += [(b"Connection", b"Upgrade"), (b"Upgrade", upgrade)]
     else:
@@ -74,9 +82,11 @@ def request_headers(
 def response_headers(headers: Iterable[Header]) -> list[Header]:
     """The headers of the service's answer that reach the client, names in lower case.
 
-    Trailers pass, so the header that announces them does too.
+    Trailers pass, so the header that announces them does too. A length beside chunks is wrong.
     """
     received = list(headers)
+    if any(name == b"transfer-encoding" for name, _ in received):
+        received = [header for header in received if header[0] != b"content-length"]
     return _end_to_end(received) + [header for header in received if header[0] == b"trailer"]
 
 
@@ -96,10 +106,14 @@ def seen_host(requested: str, destination: Destination, mask: str | None) -> tup
     return host, None
 
 
-def target(raw_path: bytes, query: bytes) -> bytes:
-    """The request target for the service: the path verbatim, the query cleaned."""
+def target(raw_path: bytes, query: bytes, *, bare: bool = False) -> bytes:
+    """The request target for the service: the path verbatim, the query cleaned.
+
+    Args:
+        bare: Whether the target ended in a question mark with nothing behind it.
+    """
     cleaned = clean_query(query.decode("latin-1")).encode("latin-1")
-    return raw_path + b"?" + cleaned if cleaned else raw_path
+    return raw_path + b"?" + cleaned if cleaned or (bare and not query) else raw_path
 
 
 def clean_query(query: str) -> str:

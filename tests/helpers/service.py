@@ -6,16 +6,24 @@ Paths: `/echo` answers with the request as JSON; `/upload` with the number of by
 `/count/N` with N bytes; `/events` sends two server-sent events and holds the stream open;
 `/half` breaks in the middle of its body; `/silent` closes without an answer; `/status/N`;
 `/early` answers before it reads the body; `/hints` sends a 103 first; `/trailers` ends with one;
-an upgrade to anything is accepted and echoed byte for byte.
+`/raw?HEX[&stay]` sends these bytes, then closes or waits for the client's end; `/duplex` sends
+the body's pieces back while they come; `/watched` says `start`, and notes in the file `noted` how
+the client went; `/flood` sends without an end, and notes in the file `sent` how much; `/crash`
+ends the program in the middle of an answer; `/late/MS` answers after so many milliseconds.
+
+An upgrade to anything is accepted and echoed byte for byte; with `Mode: late` the service waits for
+the client's end and then says how much came; with `Mode: other` it switches to something else.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import socket
 import ssl
 import sys
 import threading
+import time
 from typing import BinaryIO
 
 CHUNK = b"x" * 65536
@@ -56,9 +64,13 @@ def serve(connection: socket.socket) -> None:
             connection,
             "101 Switching Protocols",
             "Connection: Upgrade",
-            f"Upgrade: {lower['upgrade']}",
+            f"Upgrade: {'other' if lower.get('mode') == 'other' else lower['upgrade']}",
             f"X-Protocol: {protocol}",
         )
+        if lower.get("mode") == "late":
+            came = len(stream.read())
+            connection.sendall(b"%d" % came)
+            return
         while data := stream.read1():
             connection.sendall(data)
         return
@@ -68,6 +80,13 @@ def serve(connection: socket.socket) -> None:
         head(connection, "413 Content Too Large", "Content-Length: 0", "Connection: close")
         connection.shutdown(socket.SHUT_WR)
         stream.read()
+        return
+    if path == "/duplex":
+        head(connection, "200 OK", "Transfer-Encoding: chunked")
+        while size := int(stream.readline(), 16):
+            connection.sendall(b"%x\r\n%s\r\n" % (size, stream.read(size)))
+            stream.readline()
+        connection.sendall(b"0\r\n\r\n")
         return
     received = read_body(stream, headers)
     if path == "/upload":
@@ -96,6 +115,33 @@ def serve(connection: socket.socket) -> None:
         status = path.removeprefix("/status/")
         head(connection, f"{status} Text", "Content-Length: 4", "Location: http://localhost/x")
         connection.sendall(b"text")
+    elif path == "/raw":
+        what, _, then = target.partition("?")[2].partition("&")
+        connection.sendall(bytes.fromhex(what))
+        if then:
+            stream.read()
+    elif path == "/watched":
+        head(connection, "200 OK", "Content-Type: text/event-stream")
+        connection.sendall(b"start")
+        note("noted", "ended" if stream.read() == b"" else "sent more")
+    elif path == "/flood":
+        head(connection, "200 OK", "Content-Type: application/octet-stream")
+        connection.settimeout(0.3)
+        sent = 0
+        try:
+            while True:
+                sent += connection.send(CHUNK)
+        except TimeoutError:
+            note("sent", str(sent))
+            stream.read()
+    elif path == "/crash":
+        head(connection, "200 OK", "Content-Length: 1000")
+        connection.sendall(b"half")
+        os._exit(1)
+    elif path.startswith("/late/"):
+        time.sleep(int(path.removeprefix("/late/")) / 1000)
+        head(connection, "200 OK", "Content-Length: 4")
+        connection.sendall(b"late")
     elif path == "/hints":
         head(connection, "103 Early Hints", "Link: </style.css>")
         head(connection, "204 No Content")
@@ -114,6 +160,13 @@ def serve(connection: socket.socket) -> None:
         )
         if method != "HEAD":
             connection.sendall(body)
+
+
+def note(name: str, text: str) -> None:
+    """Leave it to be read from outside, whole or not at all."""
+    with open(name + ".new", "w") as file:
+        file.write(text)
+    os.rename(name + ".new", name)
 
 
 def handle(connection: socket.socket) -> None:

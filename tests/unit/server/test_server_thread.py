@@ -289,3 +289,38 @@ def test_a_client_that_leaves_ends_its_request() -> None:
         wait_until(gone.is_set)
     finally:
         thread.stop()
+
+
+def test_a_client_of_http_2_is_told_to_use_1_1() -> None:
+    with serving() as thread, connected(thread.port) as connection:
+        connection.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0")
+        seen = b""
+        while piece := connection.recv(1000):
+            seen += piece
+        assert seen[:9] == b"\0\0\0\4\0\0\0\0\0"  # SETTINGS, which must come first
+        goaway = seen[9:]
+        assert goaway[3] == 7
+        assert int.from_bytes(goaway[:3], "big") == len(goaway) - 9
+        assert int.from_bytes(goaway[13:17], "big") == 0xD  # HTTP_1_1_REQUIRED
+        assert get(thread.port)[0] == 200
+
+
+def test_a_body_that_breaks_the_rules_ends_the_request() -> None:
+    with serving() as thread:
+        start = head_of("/", "Host: localhost", "Transfer-Encoding: chunked", method="POST")
+        # Not read by the app: the answer is there before the body turns out to be broken.
+        with connected(thread.port) as connection:
+            connection.sendall(start + b"zz\r\n")
+            assert read_head(connection)[0] in (200, 400)
+        with connected(thread.port) as connection:
+            hang = start.replace(b"POST /", b"POST /hang")
+            connection.sendall(hang)
+            assert read_head(connection)[0] == 200
+            connection.sendall(b"zz\r\n")
+            rest = b""
+            with contextlib.suppress(ConnectionResetError):
+                while piece := connection.recv(1000):
+                    rest += piece
+            assert b"400" not in rest, "a second answer in the middle of the first"
+            assert not rest.endswith(b"0\r\n\r\n")
+        assert get(thread.port)[0] == 200
