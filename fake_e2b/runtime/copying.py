@@ -1,4 +1,9 @@
-"""Copies of a sandbox's files, sharing blocks where the file system can."""
+"""Copies of a sandbox's files, sharing blocks where the file system can.
+
+A tree that stands still is only read. What an overlay notes beside its files goes along as far as
+it says what the files are (a removed name, a folder that hides the one below); what it says about
+one mount of them does not.
+"""
 
 from __future__ import annotations
 
@@ -6,61 +11,282 @@ import contextlib
 import errno
 import fcntl
 import os
-import shutil
 import stat
 import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from fake_e2b.runtime.guest.folders import remove_tree
 
 _FICLONE = 0x40049409
 """Linux's ioctl that makes one file share another's blocks, copied on write."""
+_CHUNK = 1 << 20
+_AT_ONCE = 1 << 16
+_UNSUPPORTED = (
+    errno.EOPNOTSUPP,
+    errno.ENOTSUP,
+    errno.EXDEV,
+    errno.EINVAL,
+    errno.ENOTTY,
+    errno.ENOSYS,
+    errno.EPERM,
+)
+_XATTRS_REFUSED = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM, errno.EINVAL, errno.ENODATA)
+_OF_ONE_MOUNT = tuple(
+    f"user.overlay.{name}" for name in ("origin", "impure", "nlink", "upper", "uuid")
+)
+_OPAQUE = "user.overlay.opaque"
+_HAS_XATTRS = hasattr(os, "listxattr")
+_HAS_HOLES = hasattr(os, "SEEK_DATA")
+_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def copy_tree(source: str, target: str) -> None:
-    """Make `target` a copy of the folder `source`: modes, times, links, owners, attributes.
+@dataclass(slots=True)
+class Copied:
+    """What a copy holds: how many entries, and how many bytes in files."""
 
-    Owners need root, as does nothing else. Sockets are left out: they live with their process.
-    What vanishes meanwhile is left out as well.
+    entries: int = 0
+    size: int = 0
+
+
+@dataclass(slots=True)
+class _Copier:
+    count: Copied = field(default_factory=Copied)
+    links: dict[tuple[int, int], str] = field(default_factory=dict)
+    can_share: bool = sys.platform == "linux"
+    can_range: bool = hasattr(os, "copy_file_range")
+    really: bool = field(default_factory=lambda: os.geteuid() == 0)
+
+    def folder(self, source: str, target: str) -> None:
+        """Copy a folder to a name that is free; no recursion: programs make deep trees."""
+        found = os.lstat(source)
+        os.mkdir(target, 0o700)
+        pending = [(source, target, found, self.entries(source, found))]
+        while pending:
+            source, target, found, entries = pending[-1]
+            entry = next(entries, None)
+            if entry is None:
+                pending.pop()
+                self.count.entries += 1
+                self.properties(source, target, found)
+                continue
+            with contextlib.suppress(FileNotFoundError):
+                below = entry.stat(follow_symlinks=False)
+                path = f"{target}/{entry.name}"
+                if stat.S_ISDIR(below.st_mode):
+                    inside = self.entries(entry.path, below)
+                    os.mkdir(path, 0o700)
+                    pending.append((entry.path, path, below, inside))
+                else:
+                    self.entry(entry.path, path, below)
+
+    def entries(self, path: str, found: os.stat_result) -> Iterator[os.DirEntry[str]]:
+        """What is in a folder, which stays open to us until the last was taken."""
+        with contextlib.suppress(FileNotFoundError), self._readable(path, found, 0o500):
+            with os.scandir(path) as entries:
+                names = list(entries)  # one open folder, however deep the tree is
+            yield from names
+
+    @contextlib.contextmanager
+    def _readable(self, path: str, found: os.stat_result, needed: int) -> Iterator[None]:
+        """Open up to ourselves what a program closed to everybody, for a moment."""
+        if self.really or found.st_mode & needed == needed or found.st_uid != os.geteuid():
+            yield
+            return
+        os.chmod(path, stat.S_IMODE(found.st_mode) | needed)
+        try:
+            yield
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                os.chmod(path, stat.S_IMODE(found.st_mode))
+
+    def entry(self, source: str, target: str, found: os.stat_result) -> None:
+        """Copy what is no folder. Sockets are left out: they live with their process."""
+        if stat.S_ISSOCK(found.st_mode):
+            return
+        if found.st_nlink > 1:
+            known = self.links.setdefault((found.st_dev, found.st_ino), target)
+            if known != target:
+                os.link(known, target, follow_symlinks=False)
+                self.count.entries += 1
+                return
+        if stat.S_ISLNK(found.st_mode):
+            os.symlink(os.readlink(source), target)
+        elif stat.S_ISREG(found.st_mode):
+            with self._readable(source, found, 0o400):
+                self._file(source, target, found)
+        else:  # a FIFO, or the mark of an overlay for a name that was removed
+            os.mknod(target, found.st_mode, found.st_rdev)
+        self.count.entries += 1
+        self.properties(source, target, found)
+
+    def _file(self, source: str, target: str, found: os.stat_result) -> None:
+        self.count.size += found.st_size
+        reading = os.open(source, _READ)
+        try:
+            writing = os.open(target, _WRITE, 0o600)
+            try:
+                if found.st_size:
+                    self._content(reading, writing, found.st_size)
+            finally:
+                os.close(writing)
+        finally:
+            os.close(reading)
+
+    def _content(self, reading: int, writing: int, size: int) -> None:
+        if self.can_share:
+            try:
+                fcntl.ioctl(writing, _FICLONE, reading)
+            except OSError as error:
+                if error.errno not in _UNSUPPORTED:
+                    raise
+                self.can_share = False
+            else:
+                return
+        if size <= _AT_ONCE:
+            os.write(writing, os.read(reading, _AT_ONCE))
+            return
+        os.ftruncate(writing, size)
+        for start, end in _data(reading, size):
+            self._range(reading, writing, start, end)
+
+    def _range(self, reading: int, writing: int, start: int, end: int) -> None:
+        while self.can_range and start < end:
+            try:
+                done = os.copy_file_range(reading, writing, end - start, start, start)
+            except OSError as error:
+                if error.errno not in _UNSUPPORTED:
+                    raise
+                self.can_range = False
+                break
+            if done == 0:
+                return
+            start += done
+        while start < end:
+            data = os.pread(reading, min(_CHUNK, end - start), start)
+            if not data:
+                return
+            start += os.pwrite(writing, data, start)
+
+    def properties(self, source: str, target: str, found: os.stat_result) -> None:
+        """Owner, attributes, mode and times; owners need root, as does nothing else."""
+        link = stat.S_ISLNK(found.st_mode)
+        if self.really:
+            os.chown(target, found.st_uid, found.st_gid, follow_symlinks=False)
+        if _HAS_XATTRS and (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+            with self._readable(source, found, 0o400):
+                _copy_xattrs(source, target)
+        if not link:
+            os.chmod(target, stat.S_IMODE(found.st_mode))
+        os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns), follow_symlinks=False)
+
+
+def copy_tree(source: str, target: str) -> Copied:
+    """Make `target` a copy of the folder `source`: modes, times, links, owners, attributes, holes.
+
+    Sockets are left out, and so is what vanishes meanwhile.
 
     Raises:
         OSError: `source` cannot be read, or `target` not be written.
     """
-    os.mkdir(target, 0o700)
-    with os.scandir(source) as entries:
-        for entry in entries:
-            with contextlib.suppress(FileNotFoundError):
-                _copy_entry(entry, f"{target}/{entry.name}")
-    _copy_properties(source, target, os.lstat(source))
+    copier = _Copier()
+    copier.folder(source, target)
+    return copier.count
 
 
-def _copy_entry(entry: os.DirEntry[str], target: str) -> None:
-    if entry.is_dir(follow_symlinks=False):
-        copy_tree(entry.path, target)
+def lay_over(source: str, target: str, *, keep_marks: bool) -> None:
+    """Bring `target` to what an overlay shows that has `source` above it.
+
+    Args:
+        keep_marks: Keep the marks of removed names: something is still below `target`.
+
+    Raises:
+        OSError: `source` cannot be read, or `target` not be written.
+    """
+    copier = _Copier()
+    pending = [(source, target, os.lstat(source))]
+    merged = []
+    while pending:
+        folder = pending.pop()
+        merged.append(folder)
+        source, target, found = folder
+        os.chmod(target, 0o700)  # for now: it may be closed to us
+        for entry in copier.entries(source, found):
+            below, path = entry.stat(follow_symlinks=False), f"{target}/{entry.name}"
+            if stat.S_ISDIR(below.st_mode):
+                if _is_real_folder(path) and not is_opaque(entry.path):
+                    pending.append((entry.path, path, below))
+                    continue
+                _remove(path)
+                copier.folder(entry.path, path)
+                continue
+            _remove(path)
+            if keep_marks or not is_mark(below):
+                copier.entry(entry.path, path, below)
+    for source, target, found in reversed(merged):
+        copier.properties(source, target, found)
+
+
+def is_mark(found: os.stat_result) -> bool:
+    """Whether it stands for a name that was removed."""
+    return stat.S_ISCHR(found.st_mode) and found.st_rdev == 0
+
+
+def is_opaque(path: str) -> bool:
+    """Whether a folder of an overlay hides the one below it."""
+    try:
+        return _HAS_XATTRS and os.getxattr(path, _OPAQUE, follow_symlinks=False) == b"y"
+    except OSError:
+        return False
+
+
+def _is_real_folder(path: str) -> bool:
+    try:
+        return stat.S_ISDIR(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False
+
+
+def _remove(path: str) -> None:
+    if _is_real_folder(path):
+        remove_tree(path)
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def _data(fd: int, size: int) -> Iterator[tuple[int, int]]:
+    """The parts of a file that are no holes."""
+    if not _HAS_HOLES:
+        yield 0, size
         return
-    found = entry.stat(follow_symlinks=False)
-    if stat.S_ISSOCK(found.st_mode):
-        return
-    if stat.S_ISLNK(found.st_mode):
-        os.symlink(os.readlink(entry.path), target)
-    elif stat.S_ISREG(found.st_mode):
-        _copy_file(entry.path, target)
-    else:  # a FIFO, or the mark of an overlay for a name that was removed
-        os.mknod(target, found.st_mode, found.st_rdev)
-    _copy_properties(entry.path, target, found)
-
-
-def _copy_file(source: str, target: str) -> None:
-    with open(source, "rb") as reading, open(target, "xb") as writing:
-        if sys.platform == "linux":
-            try:
-                fcntl.ioctl(writing.fileno(), _FICLONE, reading.fileno())
-            except OSError as error:
-                if error.errno not in (errno.EOPNOTSUPP, errno.EXDEV, errno.EINVAL, errno.ENOTTY):
-                    raise
-            else:
+    end = 0
+    while end < size:
+        try:
+            start = os.lseek(fd, end, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:  # nothing but a hole is left
                 return
-        shutil.copyfileobj(reading, writing, 1 << 20)
+            yield end, size
+            return
+        end = os.lseek(fd, start, os.SEEK_HOLE)
+        yield start, end
 
 
-def _copy_properties(source: str, target: str, found: os.stat_result) -> None:
-    if os.geteuid() == 0:
-        os.chown(target, found.st_uid, found.st_gid, follow_symlinks=False)
-    shutil.copystat(source, target, follow_symlinks=False)
+def _copy_xattrs(source: str, target: str) -> None:
+    try:
+        names = os.listxattr(source, follow_symlinks=False)
+    except OSError as error:
+        if error.errno in _XATTRS_REFUSED:
+            return
+        raise
+    for name in names:
+        if name in _OF_ONE_MOUNT:
+            continue
+        try:
+            value = os.getxattr(source, name, follow_symlinks=False)
+            os.setxattr(target, name, value, follow_symlinks=False)
+        except OSError as error:
+            if error.errno not in _XATTRS_REFUSED:
+                raise

@@ -101,6 +101,18 @@ class RootedFiles:
             os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
             return place.path
 
+    def recorded_owners(self) -> dict[str, str]:
+        """Owners by path that the files themselves do not carry."""
+        return self._ownership.recorded(self._look)
+
+    def restore_owners(self, owners: Mapping[str, str]) -> None:
+        """Take over what `recorded_owners` gave for the files that these are a copy of."""
+        self._ownership.restore(owners, self._look)
+
+    def _look(self, path: str) -> os.stat_result:
+        with self._resolve(path, follow=False) as place:
+            return os.stat(place.name, dir_fd=place.folder, follow_symlinks=False)
+
     def listdir(self, path: str) -> Sequence[str]:
         """See `Files.listdir`."""
         descriptor = self._open(path, os.O_RDONLY | os.O_DIRECTORY)

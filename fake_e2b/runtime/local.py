@@ -27,7 +27,7 @@ from fake_e2b.runtime.files import RootedFiles
 from fake_e2b.runtime.guest.helper import Helper
 from fake_e2b.runtime.guest.sudo import sudo_script
 from fake_e2b.runtime.guest.tree import descendants
-from fake_e2b.runtime.layers import Layers
+from fake_e2b.runtime.layers import Layer, Layers
 from fake_e2b.runtime.ownership import RecordedOwnership
 from fake_e2b.runtime.resolve import FOLDER
 from fake_e2b.runtime.run_folder import RunFolder
@@ -211,7 +211,10 @@ class LocalRuntime:
         root = self._root(sandbox_id)
         if base is not None:
             await self._copy(self.layers.path(base), root)
-        elif self._spares:
+            guest = self._guest(sandbox_id)
+            guest.files.restore_owners(self.layers[base].owners)
+            return guest
+        if self._spares:
             os.rename(self._spares.popleft(), root)
         else:
             self._make_folder(root)
@@ -221,8 +224,10 @@ class LocalRuntime:
     async def capture(self, sandbox_id: str) -> LayerID:
         """A copy of a guest's files."""
         layer_id = self.layers.new_id()
+        guest = self._guests[sandbox_id]
+        owners = guest.files.recorded_owners() if guest.alive else {}
         await self._copy(self._root(sandbox_id), self.layers.path(layer_id))
-        self.layers.add(layer_id)
+        self.layers.add(layer_id, Layer(owners=owners))
         return layer_id
 
     async def release(self, layer_id: LayerID) -> None:

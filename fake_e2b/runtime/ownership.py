@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Protocol
 
 from fake_e2b.domain.user import ROOT, USER, User
+
+Look = Callable[[str], os.stat_result]
+"""What lstat says of a path in the sandbox; raises OSError."""
 
 
 class Ownership(Protocol):
@@ -35,6 +39,14 @@ class Ownership(Protocol):
 
     def forget(self, status: os.stat_result) -> None:
         """The file is about to be removed."""
+        ...
+
+    def recorded(self, look: Look) -> dict[str, str]:
+        """Owners that the files themselves do not carry, by path; those that moved are missing."""
+        ...
+
+    def restore(self, owners: Mapping[str, str], look: Look) -> None:
+        """Take over what `recorded` gave for files of which these are a copy."""
         ...
 
 
@@ -76,6 +88,13 @@ class RealOwnership:
     def forget(self, status: os.stat_result) -> None:
         """See `Ownership.forget`; there is nothing to forget."""
 
+    def recorded(self, look: Look) -> dict[str, str]:
+        """See `Ownership.recorded`: none, the files carry them."""
+        return {}
+
+    def restore(self, owners: Mapping[str, str], look: Look) -> None:
+        """See `Ownership.restore`."""
+
 
 _ROOTS_OWN = ("root", "etc", "usr", "var", "opt", "bin", "sbin", "lib", "lib64", "boot", "srv")
 
@@ -89,11 +108,12 @@ class RecordedOwnership:
     """
 
     def __init__(self) -> None:
-        self._owners: dict[tuple[int, int], str] = {}
+        self._owners: dict[tuple[int, int], tuple[str, str]] = {}
 
     def names(self, status: os.stat_result, path: str) -> tuple[str, str]:
         """See `Ownership.names`."""
-        owner = self._owners.get((status.st_dev, status.st_ino)) or _usual_owner(status, path)
+        known = self._owners.get((status.st_dev, status.st_ino))
+        owner = known[0] if known is not None else _usual_owner(status, path)
         return owner, owner
 
     def assign(self, folder: int, name: str, path: str, owner: User) -> None:
@@ -105,12 +125,29 @@ class RecordedOwnership:
         if owner.name == _usual_owner(status, path):
             self._owners.pop(key, None)
         else:
-            self._owners[key] = owner.name
+            self._owners[key] = owner.name, path
 
     def forget(self, status: os.stat_result) -> None:
         """See `Ownership.forget`: the inode's number may come back with another file."""
         if status.st_nlink <= 1 or stat.S_ISDIR(status.st_mode):
             self._owners.pop((status.st_dev, status.st_ino), None)
+
+    def recorded(self, look: Look) -> dict[str, str]:
+        """See `Ownership.recorded`."""
+        found = {}
+        for key, (owner, path) in self._owners.items():
+            with suppress(OSError):
+                status = look(path)
+                if (status.st_dev, status.st_ino) == key:
+                    found[path] = owner
+        return found
+
+    def restore(self, owners: Mapping[str, str], look: Look) -> None:
+        """See `Ownership.restore`."""
+        for path, owner in owners.items():
+            with suppress(OSError):
+                status = look(path)
+                self._owners[status.st_dev, status.st_ino] = owner, path
 
 
 def _usual_owner(status: os.stat_result, path: str) -> str:

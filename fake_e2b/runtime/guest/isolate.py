@@ -87,7 +87,14 @@ def _limit_processes() -> None:
 def build_view(request: Message, sock: socket.socket) -> bool:
     """Enter the guest's view; if it cannot be built, tell the server why and return False."""
     try:
-        enter(request["folder"], request["layer"], request["expose"])
+        enter(
+            request["folder"],
+            request["layer"],
+            request["expose"],
+            request["run"],
+            request["root_below"],
+            request["below"],
+        )
     except OSError as error:
         refuse(sock, error)
         return False

@@ -3,6 +3,9 @@
 `<folder>/root` is the root itself: what is not mounted over lives there and outlasts a reboot. The
 host's programs are overlays: `<folder>/upper/<name>` takes the changes, below it lie the layer that
 all guests of a run share (users, `sudo`, what is to be hidden) and the host's own folder.
+
+A guest that starts on captured layers has theirs in between; where these hold much, its root is an
+overlay as well, `<folder>/merged`, whose changes `<folder>/root` takes.
 """
 
 from __future__ import annotations
@@ -12,7 +15,8 @@ import fcntl
 import os
 import socket
 import struct
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from .kernel import MountFlag, mount, pivot_root_here, set_host_name
 
@@ -34,22 +38,39 @@ _STATVFS_FLAGS = 0xF | MountFlag.NO_ATIME
 _HOST_NAME = "e2b.local"
 
 
-def enter(folder: str, layer: str, expose: Sequence[str]) -> None:
+def enter(
+    folder: str,
+    layer: str,
+    expose: Sequence[str],
+    run: str = "/",
+    root_below: Sequence[str] = (),
+    below: Mapping[str, Sequence[str]] = MappingProxyType({}),
+) -> None:
     """Build the view and make it the root.
 
     Args:
         folder: The guest's folder.
         layer: The folder with the layers that all guests of the run share.
         expose: Folders of the host to show read-only, under the same path.
+        run: What the paths in `root_below` and `below` start at. They are short: all options of a
+            mount have to fit on one page.
+        root_below: What lies below the root, highest first; nothing for a root of its own.
+        below: By top-level folder: what lies between the guest's own changes and the host's.
 
     Raises:
         OSError: The kernel refuses; the text says what.
     """
     root = f"{folder}/root"
+    os.chdir(run)
     mount("none", "/", flags=MountFlag.RECURSIVE | MountFlag.PRIVATE)
-    mount(root, root, flags=MountFlag.BIND | MountFlag.RECURSIVE)
+    if root_below:
+        root = f"{folder}/merged"
+        os.makedirs(root, exist_ok=True)
+        _overlay(root, f"{folder}/root", f"{folder}/work/merged", root_below)
+    else:
+        mount(root, root, flags=MountFlag.BIND | MountFlag.RECURSIVE)
     for name in OVERLAID:
-        _show_host_folder(name, root, folder, layer)
+        _show_host_folder(name, root, folder, [*below.get(name, ()), f"{layer}/{name}"])
     _make_devices(f"{root}/dev")
     for name in ("proc", "sys"):
         os.makedirs(f"{root}/{name}", exist_ok=True)
@@ -70,7 +91,7 @@ def enter(folder: str, layer: str, expose: Sequence[str]) -> None:
         f.write("0")  # `user` may listen on port 80: nothing else is on this network
 
 
-def _show_host_folder(name: str, root: str, folder: str, layer: str) -> None:
+def _show_host_folder(name: str, root: str, folder: str, below: Sequence[str]) -> None:
     source, target = f"/{name}", f"{root}/{name}"
     if os.path.islink(source):
         if not os.path.lexists(target):
@@ -78,12 +99,14 @@ def _show_host_folder(name: str, root: str, folder: str, layer: str) -> None:
         return
     if not os.path.isdir(source):
         return
-    upper, work = f"{folder}/upper/{name}", f"{folder}/work/{name}"
-    for path in (target, upper, work):
+    os.makedirs(target, exist_ok=True)
+    lower = [*filter(os.path.isdir, below), source]
+    _overlay(target, f"{folder}/upper/{name}", f"{folder}/work/{name}", lower)
+
+
+def _overlay(target: str, upper: str, work: str, lower: Sequence[str]) -> None:
+    for path in (upper, work):
         os.makedirs(path, exist_ok=True)
-    lower = [source]
-    if os.path.isdir(f"{layer}/{name}"):
-        lower.insert(0, f"{layer}/{name}")
     options = {
         "lowerdir": ":".join(map(_escaped, lower)),
         "upperdir": _escaped(upper),

@@ -36,6 +36,9 @@ def probe(folder: str | None = None) -> str | None:
             layer=f"{run.path}/layer",
             range=can_map_range(),
             expose=[],
+            run=run.path,
+            root_below=[],
+            below={},
         ) as sock:
             sock.settimeout(_DEADLINE_S)
             answer = _first_answer(sock)

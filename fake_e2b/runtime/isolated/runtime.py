@@ -7,16 +7,16 @@ import itertools
 import os
 from collections import deque
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fake_e2b.domain.limits import NO_LIMITS, Limits
 from fake_e2b.domain.ports import Capability, LayerID
 from fake_e2b.domain.user import BUILT_IN_USERS, USER
 from fake_e2b.runtime import skeleton
-from fake_e2b.runtime.copying import copy_tree
 from fake_e2b.runtime.files import RootedFiles
 from fake_e2b.runtime.guest.client import AgentClient
 from fake_e2b.runtime.guest.helper import Helper
+from fake_e2b.runtime.isolated import stack
 from fake_e2b.runtime.isolated.guest import IsolatedGuest
 from fake_e2b.runtime.isolated.identity import can_map_range
 from fake_e2b.runtime.isolated.layer import exposed_folders, write_layer
@@ -31,11 +31,18 @@ _NAMES = {user.uid: user.name for user in BUILT_IN_USERS.values()}
 
 @dataclass(eq=False, slots=True)
 class _Place:
-    """Where one guest's files are, over all its boots; a spare's folder moves once it is taken."""
+    """Where one guest's files are, over all its boots; a spare's folder moves once it is taken.
+
+    Attributes:
+        base: The layer it stands on, which it holds.
+        whole: Its root needs nothing below it.
+    """
 
     folder: str
     ownership: Ownership
     limits: Limits = NO_LIMITS
+    base: LayerID | None = None
+    whole: bool = True
 
 
 class IsolatedRuntime:
@@ -126,6 +133,7 @@ class IsolatedRuntime:
         assert self._helper is not None
         assert self._layer is not None
         await asyncio.shield(self._layer)
+        below = stack.below(self.layers, place.base, whole=place.whole)
         init = AgentClient(
             self._helper.fork_agent(
                 "guest",
@@ -133,6 +141,9 @@ class IsolatedRuntime:
                 layer=f"{self._path}/layer",
                 range=self._really,
                 expose=self._expose,
+                run=self._path,
+                root_below=below.root,
+                below=below.upper,
             )
         )
         try:
@@ -181,32 +192,38 @@ class IsolatedRuntime:
         return guest
 
     async def capture(self, sandbox_id: str) -> LayerID:
-        """A copy of a guest's own folders, and of what it changed of the host's."""
-        layer_id = self.layers.new_id()
-        await self._copy(self._places[sandbox_id].folder, self.layers.path(layer_id))
-        self.layers.add(layer_id)
+        """A copy of a guest's own files, over those that it stands on."""
+        assert self._run is not None
+        layers, place = self.layers, self._places[sandbox_id]
+        layer_id, base = layers.new_id(), place.base
+        guest = self._guests.get(place)
+        owners = guest.files.recorded_owners() if guest is not None and guest.alive else {}
+        if base is not None:
+            layers.hold(base)
+        try:
+            layer = await asyncio.to_thread(
+                stack.write_capture, layers, layer_id, place.folder, base, whole=place.whole
+            )
+            layers.add(layer_id, replace(layer, owners=owners))
+        except BaseException:
+            self._run.throw_away(layers.path(layer_id))
+            raise
+        finally:
+            if base is not None:
+                layers.drop(base)
         return layer_id
 
     async def release(self, layer_id: LayerID) -> None:
         """Let a layer go."""
         self.layers.drop(layer_id)
 
-    async def _copy(self, source: str, target: str) -> None:
-        assert self._run is not None
-        os.mkdir(target, 0o755)
-        try:
-            for name in ("root", "upper"):
-                await asyncio.to_thread(copy_tree, f"{source}/{name}", f"{target}/{name}")
-        except BaseException:
-            self._run.throw_away(target)
-            raise
-
     async def _start_from(self, base: LayerID, sandbox_id: str, limits: Limits) -> IsolatedGuest:
-        place = _Place(f"{self._path}/{sandbox_id}", self._ownership(), limits)
-        await self._copy(self.layers.path(base), place.folder)
+        self.layers.hold(base)
+        place = _Place(f"{self._path}/{sandbox_id}", self._ownership(), limits, base)
         try:
-            os.mkdir(f"{place.folder}/work", 0o755)
+            place.whole = await asyncio.to_thread(stack.furnish, self.layers, base, place.folder)
             guest = await self._bring_up(place)
+            guest.files.restore_owners(self.layers[base].owners)
         except BaseException:
             self._remove(place)
             raise
@@ -229,6 +246,9 @@ class IsolatedRuntime:
         self._guests.pop(place, None)
         assert self._run is not None
         self._run.throw_away(place.folder)
+        if place.base is not None:
+            base, place.base = place.base, None
+            self.layers.drop(base)
 
     async def close(self) -> None:
         """Kill all guests and remove everything; twice is fine."""

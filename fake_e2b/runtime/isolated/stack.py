@@ -1,0 +1,156 @@
+"""How guests stand on captured layers: what is copied, what is shared, what a capture holds.
+
+A layer's folder is like a guest's: `root` with what lies in the root itself, `upper/<name>` with
+what was changed of the host's `/<name>`. A guest shares the folders of its layers copy-on-write.
+Only a small root is copied for each guest: a folder of an overlay that comes from below cannot be
+renamed (the kernel says EXDEV), and most sandboxes hold little, so most guests have a plain root.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+
+from fake_e2b.domain.ports import LayerID
+from fake_e2b.runtime.copying import copy_tree, lay_over
+from fake_e2b.runtime.guest.root_view import OVERLAID
+from fake_e2b.runtime.layers import Layer, Layers
+
+MOST_ENTRIES = 300
+MOST_SIZE = 4 << 20
+"""Up to here a root is copied for each guest: some milliseconds."""
+MOST_LAYERS = 32
+"""Above each other; one more, and the capture puts all of them together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Below:
+    """What lies below a guest's own files, as paths from the folder of the layers.
+
+    Attributes:
+        root: Below its root, highest first; nothing when its root is whole.
+        upper: By top-level folder: what earlier guests changed of the host's, highest first.
+    """
+
+    root: list[str] = field(default_factory=list)
+    upper: dict[str, list[str]] = field(default_factory=dict)
+
+
+def below(layers: Layers, base: LayerID | None, *, whole: bool) -> Below:
+    """What lies below a guest.
+
+    Args:
+        whole: Whether its root needs nothing below it.
+    """
+    chain = layers.chain(base)
+    uppers: dict[str, list[str]] = {}
+    for layer_id in chain:
+        for name in _changed(layers.path(layer_id)):
+            uppers.setdefault(name, []).append(f"{layer_id}/upper/{name}")
+    return Below([] if whole else [f"{each}/root" for each in _roots(layers, chain)], uppers)
+
+
+def _roots(layers: Layers, chain: list[LayerID]) -> Iterator[LayerID]:
+    for layer_id in chain:
+        yield layer_id
+        if layers[layer_id].whole:
+            return
+
+
+def _changed(folder: str) -> list[str]:
+    with suppress(FileNotFoundError):
+        return [name for name in os.listdir(f"{folder}/upper") if name in OVERLAID]
+    return []
+
+
+def furnish(layers: Layers, base: LayerID, folder: str) -> bool:
+    """Make the folder of a guest that starts on a layer; blocking.
+
+    Returns:
+        Whether its root needs nothing below it.
+
+    Raises:
+        OSError: It cannot be written.
+    """
+    layer, source = layers[base], f"{layers.path(base)}/root"
+    is_small = layer.whole and layer.entries <= MOST_ENTRIES and layer.size <= MOST_SIZE
+    os.mkdir(folder, 0o755)
+    if is_small:
+        copy_tree(source, f"{folder}/root")
+    else:
+        os.mkdir(f"{folder}/root")
+        _like(source, f"{folder}/root")
+    for name in ("upper", "work"):
+        os.mkdir(f"{folder}/{name}", 0o755)
+    return is_small
+
+
+def _like(source: str, target: str) -> None:
+    """The top folder of an overlay is the guest's own: it has to look like the one below."""
+    found = os.stat(source)
+    if os.geteuid() == 0:
+        os.chown(target, found.st_uid, found.st_gid)
+    shutil.copystat(source, target)
+
+
+def write_capture(
+    layers: Layers, layer_id: LayerID, folder: str, base: LayerID | None, *, whole: bool
+) -> Layer:
+    """Write what a guest's folder holds as a layer; blocking.
+
+    Args:
+        base: What the guest stands on.
+        whole: Whether its root needs nothing below it.
+
+    Raises:
+        OSError: It cannot be read or written.
+    """
+    target = layers.path(layer_id)
+    os.mkdir(target, 0o755)
+    chain = layers.chain(base)
+    if len(chain) < MOST_LAYERS:
+        copied = copy_tree(f"{folder}/root", f"{target}/root")
+        _copy_upper(folder, target)
+        needed = not whole or any(_changed(layers.path(each)) for each in chain)
+        return Layer(base if needed else None, whole, copied.entries, copied.size)
+    return _write_together(layers, target, folder, chain, whole=whole)
+
+
+def _copy_upper(source: str, target: str) -> None:
+    for name in _changed(source):
+        if os.listdir(f"{source}/upper/{name}"):
+            os.makedirs(f"{target}/upper", exist_ok=True)
+            copy_tree(f"{source}/upper/{name}", f"{target}/upper/{name}")
+
+
+def _write_together(
+    layers: Layers, target: str, folder: str, chain: list[LayerID], *, whole: bool
+) -> Layer:
+    """One layer that shows what the whole stack shows."""
+    if whole:
+        copy_tree(f"{folder}/root", f"{target}/root")
+    else:
+        *others, lowest = (f"{layers.path(each)}/root" for each in _roots(layers, chain))
+        copy_tree(lowest, f"{target}/root")
+        for root in (*reversed(others), f"{folder}/root"):
+            lay_over(root, f"{target}/root", keep_marks=False)
+    for each in (*(layers.path(one) for one in reversed(chain)), folder):
+        for name in _changed(each):
+            merged = f"{target}/upper/{name}"
+            if os.path.isdir(merged):
+                lay_over(f"{each}/upper/{name}", merged, keep_marks=True)
+            else:
+                os.makedirs(f"{target}/upper", exist_ok=True)
+                copy_tree(f"{each}/upper/{name}", merged)
+    return replace(_measured(f"{target}/root"), whole=True)
+
+
+def _measured(root: str) -> Layer:
+    entries = size = 0
+    for folder, folders, files in os.walk(root):
+        entries += len(folders) + len(files)
+        size += sum(os.lstat(f"{folder}/{name}").st_size for name in files)
+    return Layer(entries=entries, size=size)
