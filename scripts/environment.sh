@@ -79,3 +79,14 @@ make_generations() {
     printf '%s\n' "$wanted" > ".venvs/$name/.made-for"
   done < tests/sdk/generations/releases.txt
 }
+
+# newuidmap, which gives an ordinary user's sandboxes a range of ids; without it, tests are skipped.
+offer_newuidmap() {
+  if command -v newuidmap >/dev/null; then return; fi
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    say "installing uidmap"
+    apt-get install -qq -y --no-install-recommends uidmap >/dev/null 2>&1 ||
+      { apt-get update -qq && apt-get install -qq -y --no-install-recommends uidmap; } \
+        >/dev/null 2>&1 || say "apt has no uidmap"
+  fi
+}

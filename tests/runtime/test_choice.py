@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -102,61 +99,3 @@ def test_a_refusal_says_why_and_auto_falls_back(tmp_path: Path) -> None:
     assert "No space left on device" in reason
     assert "sysctl user.max_user_namespaces" in reason
     assert held == "[True, False]"
-
-
-@pytest.fixture
-def folder_of_an_ordinary_user() -> Iterator[Path]:
-    # Everybody may enter /tmp; what pytest makes is closed to all but the one who runs it.
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        os.chown(folder, 65534, 65534)
-        yield Path(folder)
-
-
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_everything_holds_for_an_ordinary_user_too(folder_of_an_ordinary_user: Path) -> None:
-    """The runtimes' own tests again, as user 65534 in a private folder."""
-    python = _python_for_everybody()
-    folder = folder_of_an_ordinary_user
-    tests = [
-        str(Path(__file__).parent / name)
-        for name in ("test_processes.py", "test_lifecycle.py", "test_isolated_guest.py")
-    ]
-    packages = ":".join(path for path in sys.path if path.endswith("site-packages"))
-    result = subprocess.run(
-        [*python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:xdist",
-         "-k", "not local", "--basetemp", str(folder / "tests"), *tests],
-        env={
-            "PATH": os.defpath,
-            "HOME": str(folder),
-            "TMPDIR": str(folder),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "PYTHONPATH": f"{ROOT_FOLDER}:{packages}",
-        },
-        user=65534,
-        group=65534,
-        extra_groups=[],
-        capture_output=True,
-        text=True,
-        cwd=ROOT_FOLDER,
-        check=False,
-    )  # fmt: skip
-    assert result.returncode == 0, result.stdout[:3000] + result.stdout[-3000:]
-    assert " passed" in result.stdout
-
-
-def _python_for_everybody() -> list[str]:
-    """A Python of this version that user 65534 may run: this one may lie in root's home."""
-    for python in (sys.executable, f"/usr/bin/python3.{sys.version_info.minor}"):
-        try:
-            subprocess.run(
-                [python, "-c", "import asyncio"],
-                user=65534,
-                group=65534,
-                extra_groups=[],
-                capture_output=True,
-                check=True,
-            )
-        except (OSError, subprocess.CalledProcessError):
-            continue
-        return [python]
-    pytest.skip("user 65534 may not run any Python of this version")
