@@ -15,14 +15,7 @@ from .frames import FrameReader, Message, send
 from .kernel import CloneFlag, clone, unshare
 from .root_view import enter
 
-_NAMESPACES = (
-    CloneFlag.USER
-    | CloneFlag.MOUNT
-    | CloneFlag.PID
-    | CloneFlag.UTS
-    | CloneFlag.IPC
-    | CloneFlag.NETWORK
-)
+_NAMESPACES = CloneFlag.USER | CloneFlag.MOUNT | CloneFlag.PID
 _RANGE = "0 0 65536"
 _MOST_PROCESSES = 2048
 """Of one user of one guest, threads counted: a fork bomb must not take the machine along."""
@@ -77,7 +70,7 @@ def fork_guest(request: Message, run: Callable[[int], None]) -> int:
 def _limit_processes() -> None:
     """Bound what each user of the guest can run; the kernel counts per user namespace.
 
-    Where the guest's root is the host's own, the kernel leaves root alone.
+    Where the guest's root is the host's own, the kernel leaves root alone; see `guard.limit_pids`.
     """
     _, hard = resource.getrlimit(resource.RLIMIT_NPROC)
     most = _MOST_PROCESSES if hard == resource.RLIM_INFINITY else min(_MOST_PROCESSES, hard)

@@ -10,6 +10,7 @@ import signal
 import sys
 from enum import IntFlag
 
+_PR_SET_DUMPABLE = 4
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 _OOM_SCORE = "100"
@@ -45,6 +46,8 @@ class MountFlag(IntFlag):
 _DETACH = 2
 # The numbers of clone and pivot_root, which have no portable wrapper in the C library.
 _SYSCALLS = {"x86_64": (56, 155), "aarch64": (220, 41), "riscv64": (220, 41)}
+_KEYCTL = {"x86_64": 250, "aarch64": 219, "riscv64": 219}
+_JOIN_SESSION_KEYRING = 1
 
 ON_LINUX = sys.platform == "linux"
 # PyDLL keeps the interpreter's lock: what runs between a raw clone and its return must.
@@ -69,6 +72,19 @@ def name_process(name: str) -> None:
     """What `ps -o comm` shows; at most 15 characters."""
     if ON_LINUX:
         check(libc.prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0), "prctl")
+
+
+def forbid_dump() -> None:
+    """No process of a lower user namespace may look into this one, its root included."""
+    if ON_LINUX:
+        check(libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0), "prctl")
+
+
+def forget_keys() -> None:
+    """Leave the session keyring of the user who runs the fake: it may hold keys of his."""
+    number = _KEYCTL.get(os.uname().machine) if ON_LINUX else None
+    if number is not None:
+        libc.syscall(number, _JOIN_SESSION_KEYRING, None)
 
 
 def raise_oom_score() -> None:

@@ -18,6 +18,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
+from . import guard
 from .kernel import MountFlag, mount, pivot_root_here, set_host_name
 
 OVERLAID = ("usr", "etc", "bin", "sbin", "lib", "lib32", "lib64", "libx32")
@@ -34,7 +35,6 @@ _LINKS = {
 _NO_PROGRAMS = MountFlag.NO_SUID | MountFlag.NO_DEVICES | MountFlag.NO_EXEC
 _SIOCSIFFLAGS = 0x8914
 _IFF_UP_RUNNING = 0x41
-_STATVFS_FLAGS = 0xF | MountFlag.NO_ATIME
 _HOST_NAME = "e2b.local"
 
 
@@ -75,11 +75,16 @@ def enter(
     for name in ("proc", "sys"):
         os.makedirs(f"{root}/{name}", exist_ok=True)
     mount("proc", f"{root}/proc", "proc", _NO_PROGRAMS)
-    with contextlib.suppress(OSError):  # refused where the host's own is partly hidden
-        mount("sysfs", f"{root}/sys", "sysfs", _NO_PROGRAMS | MountFlag.READ_ONLY)
+    guard.limit_pids(f"{root}/proc")
     for path in expose:
         os.makedirs(root + path, exist_ok=True)
-        _bind_read_only(path, root + path)
+        mount(path, root + path, flags=MountFlag.BIND | MountFlag.RECURSIVE)
+        guard.make_read_only(root + path)
+    if guard.hosts_root_is_guests():
+        guard.cover_settings(f"{root}/proc")
+    guard.move_in(root)
+    with contextlib.suppress(OSError):  # refused where the host's own is partly hidden
+        mount("sysfs", f"{root}/sys", "sysfs", _NO_PROGRAMS | MountFlag.READ_ONLY)
     set_host_name(_HOST_NAME)
     _raise_loopback()
     os.chdir(root)
@@ -127,7 +132,9 @@ def _make_devices(folder: str) -> None:
     mount("tmpfs", folder, "tmpfs", MountFlag.NO_SUID, "mode=755,size=1m")
     for name in _DEVICES:
         os.close(os.open(f"{folder}/{name}", os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o666))
+        # A node that is the machine's own: its mode and owner are not the guest's to change.
         mount(f"/dev/{name}", f"{folder}/{name}", flags=MountFlag.BIND)
+        guard.make_read_only(f"{folder}/{name}")
     for name in ("pts", "shm"):
         os.mkdir(f"{folder}/{name}")
     mount(
@@ -140,17 +147,6 @@ def _make_devices(folder: str) -> None:
     mount("shm", f"{folder}/shm", "tmpfs", MountFlag.NO_SUID | MountFlag.NO_DEVICES, "mode=1777")
     for name, text in _LINKS.items():
         os.symlink(text, f"{folder}/{name}")
-
-
-def _bind_read_only(source: str, target: str) -> None:
-    mount(source, target, flags=MountFlag.BIND | MountFlag.RECURSIVE)
-    # A user namespace may not drop the flags its host's mount has: they are repeated.
-    kept = os.statvfs(target).f_flag & _STATVFS_FLAGS
-    flags = MountFlag.REMOUNT | MountFlag.BIND | MountFlag.READ_ONLY | kept
-    try:
-        mount("none", target, flags=flags)
-    except PermissionError:
-        mount("none", target, flags=flags | MountFlag.RELATIVE_ATIME)
 
 
 def _raise_loopback() -> None:

@@ -21,7 +21,7 @@ from .agent import Agent, watch_children
 from .folders import remove_tree
 from .frames import FrameReader, Message
 from .init import Init
-from .kernel import become_subreaper, name_process, open_process, raise_oom_score
+from .kernel import become_subreaper, forget_keys, name_process, open_process, raise_oom_score
 
 _AGENTS_DEADLINE_S = 10.0
 _ROUND_PAUSE_S = 0.0005
@@ -149,6 +149,7 @@ def main(fd: int, folder: str, lock: int) -> None:
         os.set_inheritable(inherited, False)
     become_subreaper()
     name_process("fake-e2b-helper")
+    forget_keys()
     # Forks share memory only as long as nobody writes to it, and the collector does.
     gc.disable()
     gc.freeze()

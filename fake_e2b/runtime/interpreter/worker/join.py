@@ -10,7 +10,14 @@ import tempfile
 
 from .linux import Linux
 
-_NAMESPACES = ("user", "mnt", "uts", "ipc", "net", "pid")
+_NAMESPACES = {
+    "mnt": 0x00020000,
+    "uts": 0x04000000,
+    "ipc": 0x08000000,
+    "user": 0x10000000,
+    "pid": 0x20000000,
+    "net": 0x40000000,
+}
 
 
 def enter_namespaces(pid: int, linux: Linux) -> None:
@@ -22,14 +29,12 @@ def enter_namespaces(pid: int, linux: Linux) -> None:
     Raises:
         OSError: A namespace could not be entered.
     """
-    fds = []
-    for name in _NAMESPACES:
-        path = f"/proc/{pid}/ns/{name}"
-        if os.stat(path).st_ino != os.stat(f"/proc/self/ns/{name}").st_ino:
-            fds.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
-    for fd in fds:
-        linux.setns(fd)
-        os.close(fd)
+    guest = os.pidfd_open(pid)
+    try:
+        # All in one step: they belong to different users, and no order of single steps is allowed.
+        linux.setns(guest, sum(flag for name, flag in _NAMESPACES.items() if _differs(pid, name)))
+    finally:
+        os.close(guest)
     # Where the guest maps only one user, this process is that user already.
     with contextlib.suppress(OSError):
         os.setgroups([])
@@ -42,6 +47,11 @@ def enter_namespaces(pid: int, linux: Linux) -> None:
         _stand_for(child)
     os.setsid()
     linux.die_with_parent(signal.SIGKILL)
+
+
+def _differs(pid: int, namespace: str) -> bool:
+    there, here = (os.stat(f"/proc/{process}/ns/{namespace}") for process in (pid, "self"))
+    return there.st_ino != here.st_ino
 
 
 def _stand_for(child: int) -> None:

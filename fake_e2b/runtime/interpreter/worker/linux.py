@@ -25,15 +25,18 @@ class Linux:
         """Get `signal_number` when the parent dies."""
         self._prctl(_PR_SET_PDEATHSIG, signal_number)
 
-    def setns(self, fd: int) -> None:
-        """Enter the namespace behind `fd`.
+    def setns(self, process: int, namespaces: int) -> None:
+        """Enter namespaces of the process behind the descriptor `process`.
+
+        Args:
+            namespaces: Their `CLONE_NEW…` flags.
 
         Raises:
             OSError: The kernel refused.
         """
         if self._library is None:
             raise OSError("namespaces exist on Linux only")
-        if self._library.setns(fd, 0) != 0:
+        if self._library.setns(process, namespaces) != 0:
             number = ctypes.get_errno()
             raise OSError(number, os.strerror(number))
 

@@ -1,0 +1,141 @@
+"""What keeps a guest's root from the machine.
+
+Where the host's root is the guest's, the kernel's own checks let it change what belongs to root:
+device nodes, kernel settings, the programs of the machine that are shown read-only. They are
+mounted read-only or hidden, and the guest's programs live in a second user and mount namespace
+below the one that mounted them: there the kernel has locked every mount, with its flags.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from contextlib import suppress
+
+from .kernel import CloneFlag, MountFlag, forbid_dump, mount, unshare
+
+MOST_PIDS = 4096
+"""Processes and threads of all users of one guest."""
+
+_INNER = CloneFlag.USER | CloneFlag.MOUNT | CloneFlag.UTS | CloneFlag.IPC | CloneFlag.NETWORK
+_READ_ONLY = ("bus", "fs", "irq", "sysrq-trigger")
+_HIDDEN = ("acpi", "asound", "kcore", "keys", "latency_stats", "scsi", "sched_debug", "timer_list")
+_SETTINGS_OF_THE_GUEST = ("net", "user")
+_NO_FILE = "/dev/null"
+# A user namespace may not drop the flags its host's mount has: they are repeated.
+_STATVFS_FLAGS = 0xF | MountFlag.NO_ATIME
+
+
+def hosts_root_is_guests() -> bool:
+    """Whether root in here is root of the machine; asked before `move_in`."""
+    return _map("uid")[0][:2] == (0, 0)
+
+
+def make_read_only(target: str) -> None:
+    """Remount a bind mount read-only.
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    kept = os.statvfs(target).f_flag & _STATVFS_FLAGS
+    flags = MountFlag.REMOUNT | MountFlag.BIND | MountFlag.READ_ONLY | kept
+    try:
+        mount("none", target, flags=flags)
+    except PermissionError:
+        mount("none", target, flags=flags | MountFlag.RELATIVE_ATIME)
+
+
+def limit_pids(proc: str) -> None:
+    """Bound the processes of the PID namespace; kernels before 6.14 have one limit for all.
+
+    Fact: sandbox.processes.most
+    """
+    major, minor = (int(re.sub(r"\D.*", "", part)) for part in os.uname().release.split(".")[:2])
+    if (major, minor) < (6, 14):
+        return
+    path = f"{proc}/sys/kernel/pid_max"
+    with suppress(OSError):
+        with open(path, "w") as file:
+            file.write(str(MOST_PIDS))
+        _freeze(path)
+
+
+def cover_settings(proc: str) -> None:
+    """Make what would change the machine read-only, and hide what tells too much of it."""
+    settings = [f"sys/{name}" for name in os.listdir(f"{proc}/sys")]
+    own = [f"sys/{name}" for name in _SETTINGS_OF_THE_GUEST]
+    for name in (*_READ_ONLY, *settings):
+        path = f"{proc}/{name}"
+        if name not in own and os.path.exists(path):
+            _freeze(path)
+    for name in _HIDDEN:
+        path = f"{proc}/{name}"
+        if os.path.isdir(path):
+            mount("tmpfs", path, "tmpfs", MountFlag.READ_ONLY, "size=0,mode=555")
+        elif os.path.exists(path):
+            mount(_NO_FILE, path, flags=MountFlag.BIND)
+            make_read_only(path)
+
+
+def _freeze(path: str) -> None:
+    mount(path, path, flags=MountFlag.BIND | MountFlag.RECURSIVE)
+    make_read_only(path)
+
+
+def move_in(root: str) -> None:
+    """Enter the namespaces in which the guest's programs live, as their root.
+
+    Args:
+        root: The guest's view, with its `/proc`, still below the machine's own root.
+
+    Raises:
+        OSError: The kernel refuses.
+    """
+    uid_map, gid_map = (
+        "".join(f"{inside} {inside} {count}\n" for inside, _, count in _map(kind))
+        for kind in ("uid", "gid")
+    )
+    private = hosts_root_is_guests()
+    reading, writing = os.pipe()
+    mapper = os.fork()
+    if mapper == 0:
+        # Out here it may map more than one id, which a process cannot do for itself.
+        status = 1
+        try:
+            os.close(writing)
+            if os.read(reading, 1):
+                _write(f"{root}/proc/1/uid_map", uid_map)
+                _write(f"{root}/proc/1/gid_map", gid_map)
+                status = 0
+        finally:
+            os._exit(status)
+    os.close(reading)
+    try:
+        unshare(_INNER)
+        os.write(writing, b"1")
+    finally:
+        os.close(writing)
+        _, status = os.waitpid(mapper, 0)
+    if status:
+        raise PermissionError(1, "the ids of the inner namespace: Operation not permitted")
+    os.setgid(0)
+    os.setuid(0)
+    # The root of a view is locked as well; its copy is not, and can become the root.
+    mount(root, root, flags=MountFlag.BIND | MountFlag.RECURSIVE)
+    if private:
+        forbid_dump()
+
+
+def _map(kind: str) -> list[tuple[int, int, int]]:
+    """The ids of this namespace: first inside, first outside, how many."""
+    with open(f"/proc/self/{kind}_map") as file:
+        rows = [line.split() for line in file]
+    return [(int(inside), int(outside), int(count)) for inside, outside, count in rows]
+
+
+def _write(path: str, text: str) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, text.encode())
+    finally:
+        os.close(fd)
