@@ -90,3 +90,28 @@ offer_newuidmap() {
         >/dev/null 2>&1 || say "apt has no uidmap"
   fi
 }
+
+# Programs of the machine that some tests drive, from Debian's packages: OpenSSH, Caddy. Without them
+# those tests are skipped. They are installed by root alone, and not where systemd would run them as
+# services of this machine from then on.
+make_programs() {
+  local wanted=() policy=/usr/sbin/policy-rc.d ours=
+  command -v /usr/sbin/sshd >/dev/null || wanted+=(openssh-server)
+  command -v ssh >/dev/null || wanted+=(openssh-client)
+  command -v caddy >/dev/null || wanted+=(caddy)
+  if [ ${#wanted[@]} -eq 0 ]; then return; fi
+  if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || [ -d /run/systemd/system ]; then
+    say "not installed: ${wanted[*]}; the tests that drive them will be skipped"
+    return
+  fi
+  say "installing ${wanted[*]}"
+  if [ ! -e "$policy" ]; then
+    ours=1
+    printf '#!/bin/sh\nexit 101\n' > "$policy"
+    chmod +x "$policy"
+  fi
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+    apt-get install -qq -y --no-install-recommends "${wanted[@]}"; } >/dev/null 2>&1 ||
+    say "apt-get could not install them; the tests that drive them will be skipped"
+  if [ -n "$ours" ]; then rm -f "$policy"; fi
+}

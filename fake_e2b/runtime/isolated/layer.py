@@ -17,14 +17,15 @@ from pathlib import Path
 
 from fake_e2b.runtime import skeleton
 from fake_e2b.runtime.guest.sudo import sudo_script
+from fake_e2b.runtime.isolated.accounts import account_files
+from fake_e2b.runtime.isolated.ssh_server import write_ssh_server
 from fake_e2b.runtime.stand_ins import write_stand_ins
 
 _STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _AS_ROOT = "usr/lib/fake-e2b/as-root"
 _MOST_OPENED_FOLDERS = 200
 _PACKAGES = ("site-packages", "dist-packages")
-_SHADOW = "root:*:19000:0:99999:7:::\nnobody:*:19000:0:99999:7:::\nuser:*:19000:0:99999:7:::\n"
-_GSHADOW = "root:*::\nsudo:*::user\nuser:!::\nnogroup:*::\n"
+_FOR_ROOT_ALONE = frozenset({"shadow", "gshadow"})
 
 # As a real user: a set-user-ID copy of setpriv takes on root's identity, and then the other's.
 # Its parent folder on the host is closed to everybody but the owner.
@@ -50,12 +51,11 @@ def write_layer(folder: str, *, really: bool) -> None:
     etc = f"{folder}/etc"
     for path in (etc, f"{folder}/usr/bin", f"{folder}/usr/lib/fake-e2b"):
         os.makedirs(path)
-    for name, text in skeleton.ETC.items():
-        skeleton.write(f"{etc}/{name}", text)
-    skeleton.write(f"{etc}/shadow", _SHADOW, 0o600)
-    skeleton.write(f"{etc}/gshadow", _GSHADOW, 0o600)
+    for name, text in {**skeleton.ETC, **account_files(really=really)}.items():
+        skeleton.write(f"{etc}/{name}", text, 0o600 if name in _FOR_ROOT_ALONE else 0o644)
+    own_folders = {"/etc/ssh"} if write_ssh_server(folder, really=really) else set()
     if really:
-        _hide_roots_own("/etc", etc)
+        _hide_roots_own("/etc", etc, own_folders)
     else:
         _open_up("/usr/local", f"{folder}/usr/local")
     become = _BECOME_REALLY
@@ -82,9 +82,11 @@ def _open_up(host: str, layer: str) -> None:
         os.makedirs(target, exist_ok=True)
 
 
-def _hide_roots_own(host: str, layer: str) -> None:
+def _hide_roots_own(host: str, layer: str, own_folders: set[str]) -> None:
     """Hide what others may not read: keys, password hashes. A mark is a device 0:0."""
     for path in _unreadable(host):
+        if os.path.dirname(path) in own_folders:
+            continue
         target = layer + path.removeprefix(host)
         os.makedirs(os.path.dirname(target), exist_ok=True)
         if not os.path.lexists(target):
