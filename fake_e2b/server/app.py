@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import traceback
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Mapping
 
 from fake_e2b.admin.app import admin_app
 from fake_e2b.admin.parts import AdminParts
@@ -43,11 +43,16 @@ class Fake:
 
     An async context manager, entered on the event loop that serves `app`.
 
+    Args:
+        variables: What clients need besides those that name this fake.
+
     Raises:
         UsageError: A setting cannot be fulfilled on this machine.
     """
 
-    def __init__(self, settings: Settings, address: Address) -> None:
+    def __init__(
+        self, settings: Settings, address: Address, variables: Mapping[str, str] | None = None
+    ) -> None:
         real_clock = SystemClock()
         self.settings = settings
         self.clock: Clock = (
@@ -72,7 +77,10 @@ class Fake:
         )
         self.api_key = self._make_teams()
         self.access_token = f"sk_e2b_{self.ids.hex_token(40)}"
-        self.env = client_environment(address, api_key=self.api_key, access_token=self.access_token)
+        self.env = {
+            **(variables or {}),
+            **client_environment(address, api_key=self.api_key, access_token=self.access_token),
+        }
         open_requests = OpenRequests()
         self.backend.sandboxes.on_departure(open_requests.cut)
         self.backend.sandboxes.on_expiry(self._note_expiry)
@@ -91,6 +99,7 @@ class Fake:
             journal=self.journal,
             clock=self.clock,
             any_host=settings.any_host,
+            domain=address.domain_name,
         )
         self._reaper: Reaper | None = None
         self._life = contextlib.AsyncExitStack()

@@ -134,13 +134,19 @@ def _signed_file(asked: Asked) -> SignedFile | None:
     )
 
 
-def route(asked: Asked, index: Index, *, any_host: bool = False) -> Own | Destination:
+def route(
+    asked: Asked, index: Index, *, any_host: bool = False, domain: str = "localhost"
+) -> Own | Destination:
     """Where a request goes.
+
+    ``api.<anything>`` is the control plane by its name, as on the real service: there the SDKs of
+    every age send what is meant for it, whatever headers they add. Fact: fake.domain.api
 
     Args:
         any_host: Routing headers count on every host that names no sandbox. Off as on the real
             proxy; on for a fake that listens beyond loopback, where it goes by names such as a
             container's.
+        domain: The fake's own; its names are trusted as those below ``localhost`` are.
 
     Raises:
         RoutingError: It names neither a plane nor a sandbox.
@@ -150,20 +156,27 @@ def route(asked: Asked, index: Index, *, any_host: bool = False) -> Own | Destin
         return _by_headers(asked, index)
     if uses_headers(name):
         return _on_plain_host(asked, index)
+    trusted = any_host or "." not in name or _is_below(name, "localhost") or _is_below(name, domain)
+    if name.startswith("api."):
+        # Pages that need no key stay out of the reach of a foreign name that points here.
+        is_admin = _root_of(asked.path) == "_fake"
+        return Own.ADMIN if is_admin and trusted else Own.CONTROL
     try:
         return from_host(name)
     except RoutingError as refusal:
         if refusal.kind is not RoutingKind.INVALID_HOST:
             raise
-        # Any other name of this machine. Pages that need no key stay out of the reach of a
-        # foreign name that was made to point here.
-        trusted = any_host or "." not in name or name.endswith(".localhost")
+        # Any other name of this machine.
         plane = _on_plain_host(asked, index) if trusted else _plane_of(asked)
         if isinstance(plane, Destination) and not any_host:
             raise
         if plane is None or (plane is Own.ADMIN and not trusted):
             raise
         return plane
+
+
+def _is_below(name: str, domain: str) -> bool:
+    return name == domain or name.endswith(f".{domain}")
 
 
 def _plane_of(asked: Asked) -> Own | None:

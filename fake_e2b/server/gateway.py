@@ -59,7 +59,7 @@ class Gateway:
     """Every request passes here, each in a task of its own.
 
     Args:
-        any_host: See `fake_e2b.server.dispatch.route`.
+        any_host, domain: See `fake_e2b.server.dispatch.route`.
     """
 
     def __init__(
@@ -72,6 +72,7 @@ class Gateway:
         journal: Journal,
         clock: Clock,
         any_host: bool = False,
+        domain: str = "localhost",
     ) -> None:
         self._planes = planes
         self._entrance = entrance
@@ -80,6 +81,7 @@ class Gateway:
         self._recorded = Recorder(self._dispatch, journal)
         self._clock = clock
         self._any_host = any_host
+        self._domain = domain
         self._date = (-1, b"")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -128,7 +130,9 @@ class Gateway:
             )
             scope["fake_e2b.headers"] = headers
             try:
-                scope["fake_e2b.route"] = route(asked, self._index, any_host=self._any_host)
+                scope["fake_e2b.route"] = route(
+                    asked, self._index, any_host=self._any_host, domain=self._domain
+                )
             except RoutingError as error:
                 scope["fake_e2b.route"] = error
         found: Own | Destination | RoutingError = scope["fake_e2b.route"]

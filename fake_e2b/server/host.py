@@ -12,6 +12,7 @@ import errno
 import ipaddress
 import os
 import socket
+import ssl
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
@@ -22,6 +23,7 @@ from uvicorn.server import ServerState
 
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.server.connection import LOGGER, Connection
+from fake_e2b.server.doorman import Doorman
 
 Result = TypeVar("Result")
 
@@ -102,6 +104,7 @@ class ServerThread:
         app: The ASGI app; it sees HTTP scopes only.
         service: Entered on the server's loop before the first request, left after the last.
         sockets: From `listen`; closed by `stop`.
+        tls: Given one, the port takes TLS besides plain HTTP.
     """
 
     def __init__(
@@ -109,11 +112,13 @@ class ServerThread:
         app: Callable[..., Awaitable[None]],
         service: AbstractAsyncContextManager[object],
         sockets: list[socket.socket],
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.port: int = sockets[0].getsockname()[1]
         self._app = app
         self._service = service
         self._sockets = sockets
+        self._tls = tls
         self._ready = threading.Event()
         self._failure: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -195,9 +200,17 @@ class ServerThread:
         def make_connection() -> asyncio.Protocol:
             return Connection(config, state, {}, loop)
 
+        tls = self._tls
+        inside: set[asyncio.Transport] = set()
+
+        def make_doorman() -> asyncio.Protocol:
+            assert tls is not None
+            return Doorman(make_connection, tls, loop, inside)
+
+        make_protocol = make_connection if tls is None else make_doorman
         async with self._service:
             servers = [
-                await loop.create_server(make_connection, sock=listening, backlog=_BACKLOG)
+                await loop.create_server(make_protocol, sock=listening, backlog=_BACKLOG)
                 for listening in self._sockets
             ]
             self._ready.set()
@@ -212,12 +225,14 @@ class ServerThread:
                     listening.shutdown(socket.SHUT_RDWR)
             for server in servers:
                 server.close()
-            await self._break_connections(state)
+            await self._break_connections(state, inside)
 
     @staticmethod
-    async def _break_connections(state: ServerState) -> None:
+    async def _break_connections(state: ServerState, inside: set[asyncio.Transport]) -> None:
         for connection in list(state.connections):
             connection.transport.abort()
+        for transport in list(inside):
+            transport.abort()
         tasks = list(state.tasks)
         for task in tasks:
             task.cancel()

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from fake_e2b.domain.errors import UsageError
+
 RuntimeName = Literal["auto", "local", "isolated"]
 ClockName = Literal["real", "manual"]
+
+DEFAULT_DOMAIN = "e2b.localhost"
+_LABEL = r"[a-z0-9]([a-z0-9-]*[a-z0-9])?"
+_DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})+(:[1-9][0-9]{{0,4}})?")
+_HTTPS_PORT = 443
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +49,25 @@ class Address:
 
     Attributes:
         host: An IP address, as clients on this machine write it.
+        suffix: The domain that was asked for; with a port of its own where something in front of
+            the fake listens for it.
+        tls: Whether it speaks TLS as well, on the same port.
+
+    Raises:
+        UsageError: `suffix` is no domain.
     """
 
     host: str
     port: int
+    suffix: str = DEFAULT_DOMAIN
+    tls: bool = False
+
+    def __post_init__(self) -> None:
+        if not _DOMAIN.fullmatch(self.suffix):
+            raise UsageError(
+                f"'{self.suffix}' is no domain for sandboxes: give a lower-case name with a dot, "
+                f"such as {DEFAULT_DOMAIN}"
+            )
 
     @property
     def url(self) -> str:
@@ -53,23 +76,32 @@ class Address:
         return f"http://{host}:{self.port}"
 
     @property
+    def domain_name(self) -> str:
+        """The domain without a port."""
+        return self.suffix.partition(":")[0]
+
+    @property
     def domain(self) -> str:
         """What stands behind ``<port>-<sandboxID>.`` in the host names of sandboxes."""
-        return f"e2b.localhost:{self.port}"
+        if ":" in self.suffix or (self.tls and self.port == _HTTPS_PORT):
+            return self.suffix
+        return f"{self.suffix}:{self.port}"
 
 
 def client_environment(address: Address, *, api_key: str, access_token: str) -> dict[str, str]:
     """The variables by which E2B's clients find a fake, and only that one.
 
-    `E2B_DOMAIN` leads back to it as well: a client that ignores the URLs fails there instead of
-    reaching the real service.
+    `E2B_DOMAIN` always leads to it: a client that ignores the URLs never reaches the real service.
+    With TLS it is the only way: the URLs are empty, which to every SDK means unset, whatever the
+    program would have inherited. Fact: fake.domain.alone
     """
+    url = "" if address.tls else address.url
     return {
         "E2B_API_KEY": api_key,
         "E2B_ACCESS_TOKEN": access_token,
-        "E2B_API_URL": address.url,
-        "E2B_SANDBOX_URL": address.url,
-        "E2B_VOLUME_API_URL": address.url,
+        "E2B_API_URL": url,
+        "E2B_SANDBOX_URL": url,
+        "E2B_VOLUME_API_URL": url,
         "E2B_DOMAIN": address.domain,
         "E2B_DEBUG": "false",
     }

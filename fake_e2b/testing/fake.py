@@ -15,8 +15,16 @@ from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.server.app import Fake
 from fake_e2b.server.host import ServerThread, listen
 from fake_e2b.server.resolver import LocalhostNames
-from fake_e2b.server.settings import Address, ClockName, RuntimeName, Settings
+from fake_e2b.server.settings import (
+    DEFAULT_DOMAIN,
+    Address,
+    ClockName,
+    RuntimeName,
+    Settings,
+)
+from fake_e2b.server.tls import Tls
 from fake_e2b.testing.environment import Environment, bypass_proxies
+from fake_e2b.testing.sdk_age import TlsChoice, wants_tls
 
 
 class FakeClock:
@@ -66,6 +74,12 @@ class FakeE2B:
         seed: The same seed gives the same IDs and tokens in the same order.
         host: Where to listen; anything but loopback needs `allow_remote`.
         port: 0 takes a free one.
+        tls: Take TLS besides plain HTTP, on the same port, and let clients find the fake by
+            `E2B_DOMAIN` alone; needs ``fake-e2b[tls]`` or the program openssl. ``"auto"`` does so
+            where an installed SDK is too old to know `E2B_SANDBOX_URL`.
+        domain: What stands behind ``<port>-<sandboxID>.`` in host names. Names that do not end in
+            ``.localhost`` have to lead here by means of your own; say ``name:port`` where
+            something in front of the fake listens for them.
         api_keys: Further valid keys of the fake's own team.
         teams: Further teams: slug → their keys.
         max_sandboxes: How many sandboxes a team may have running at once.
@@ -86,6 +100,8 @@ class FakeE2B:
         seed: int | None = None,
         host: str = "127.0.0.1",
         port: int = 0,
+        tls: TlsChoice = "auto",
+        domain: str = DEFAULT_DOMAIN,
         api_keys: Sequence[str] = (),
         teams: Mapping[str, Sequence[str]] | None = None,
         max_sandboxes: int = 1_100,
@@ -107,6 +123,9 @@ class FakeE2B:
         self._port = port
         self._allow_remote = allow_remote
         self._set_environment = set_environment
+        self._tls_choice: TlsChoice = tls
+        self._domain = domain
+        self._tls: Tls | None = None
         self._running: tuple[Fake, ServerThread, Address] | None = None
         self._environment: Environment | None = None
         self._names: LocalhostNames | None = None
@@ -122,18 +141,30 @@ class FakeE2B:
         """
         if self._running is not None:
             raise UsageError("this fake is running already")
+        over_tls = wants_tls(self._tls_choice)
         sockets = listen(self._host, self._port, allow_remote=self._allow_remote)
-        bound: str = sockets[0].getsockname()[0]
+        bound, port = sockets[0].getsockname()[:2]
         host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bound, bound)
-        address = Address(host, sockets[0].getsockname()[1])
+        tls = None
         try:
-            fake = Fake(self._settings, address)
+            address = Address(host, port, self._domain, over_tls)
+            if over_tls:
+                tls = Tls(address.domain_name, host)
+            fake = Fake(self._settings, address, tls.variables if tls else None)
         except BaseException:
             for listening in sockets:
                 listening.close()
+            if tls is not None:
+                tls.close()
             raise
-        thread = ServerThread(fake.app, fake, sockets)
-        thread.start()
+        thread = ServerThread(fake.app, fake, sockets, tls.context if tls else None)
+        try:
+            thread.start()
+        except BaseException:
+            if tls is not None:
+                tls.close()
+            raise
+        self._tls = tls
         self._running = fake, thread, address
         if self._set_environment:
             self._environment = Environment(self.env())
@@ -151,8 +182,13 @@ class FakeE2B:
         if names is not None:
             names.uninstall()
         running, self._running = self._running, None
-        if running is not None:
-            running[1].stop()
+        tls, self._tls = self._tls, None
+        try:
+            if running is not None:
+                running[1].stop()
+        finally:
+            if tls is not None:
+                tls.close()
 
     def __enter__(self) -> FakeE2B:
         return self.start()
@@ -194,6 +230,15 @@ class FakeE2B:
         return self._parts()[2].domain
 
     @property
+    def ca_file(self) -> str | None:
+        """A file with the certificate of the authority that signed this fake's; None without TLS.
+
+        It lives as long as the fake runs. Clients in this block trust it already.
+        """
+        self._parts()
+        return None if self._tls is None else self._tls.ca_file
+
+    @property
     def api_key(self) -> str:
         """A valid key: `e2b_` and 40 hexadecimal digits."""
         return self._fake().api_key
@@ -207,8 +252,9 @@ class FakeE2B:
         """The variables by which E2B's clients find this fake, and only this fake.
 
         `E2B_DOMAIN` leads back here as well, so a client that ignores the URLs fails instead of
-        reaching the real service. Where this process uses an HTTP proxy, loopback is added to
-        `NO_PROXY`.
+        reaching the real service. With TLS it is the only way here, and the variables by which
+        programs trust certificates come along, joined with what they hold now. Where this process
+        uses an HTTP proxy, loopback is added to `NO_PROXY`.
         """
         return {**self._fake().env, **bypass_proxies(os.environ)}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 from collections.abc import Iterator
 
 TIMEOUT_S = 20.0
@@ -13,6 +14,25 @@ TIMEOUT_S = 20.0
 def connected(port: int, address: str = "127.0.0.1") -> Iterator[socket.socket]:
     """A connection to a port of this machine."""
     with socket.create_connection((address, port), timeout=TIMEOUT_S) as connection:
+        yield connection
+
+
+@contextlib.contextmanager
+def secured(
+    port: int, ca_file: str, name: str = "localhost", protocols: tuple[str, ...] = ()
+) -> Iterator[ssl.SSLSocket]:
+    """The same over TLS, as a client that trusts one authority only and notices every broken end.
+
+    Args:
+        protocols: What to offer by ALPN.
+    """
+    context = ssl.create_default_context(cafile=ca_file)
+    if protocols:
+        context.set_alpn_protocols(list(protocols))
+    with (
+        connected(port) as plain,
+        context.wrap_socket(plain, server_hostname=name, suppress_ragged_eofs=False) as connection,
+    ):
         yield connection
 
 

@@ -14,7 +14,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-REQUIREMENTS = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["interpreter"]]
+EXTRAS = PROJECT["optional-dependencies"].values()
+REQUIREMENTS = [*PROJECT["dependencies"], *(each for extra in EXTRAS for each in extra)]
 # Spread over what users have: the first, both ends of 1.x, each wire library, the newest.
 RELEASES = ["1.0.0", "1.5.6", "1.11.1", "2.0.0", "2.8.1", "2.20.0", "2.45.0", "2.63.0"]
 

@@ -37,11 +37,12 @@ def where(
     method: str = "GET",
     query: str = "",
     any_host: bool = False,
+    domain: str = "localhost",
 ) -> Own | Destination | RoutingKind:
     """Where a request goes, or the kind of its refusal."""
     asked = Asked(method, path, query, {"host": host, **(headers or {})})
     try:
-        return route(asked, OneSandbox(), any_host=any_host)
+        return route(asked, OneSandbox(), any_host=any_host, domain=domain)
     except RoutingError as refusal:
         return RoutingKind(refusal.kind)
 
@@ -121,14 +122,30 @@ def test_the_shared_gateway_serves_sandboxes_only(
     assert where(path, headers, host="sandbox.e2b.localhost:4000") == expected
 
 
-@pytest.mark.parametrize("host", ["api.e2b.localhost:4000", "e2b.localhost", "fake"])
+@pytest.mark.parametrize("host", ["e2b.localhost", "fake.localhost:4000", "fake"])
 def test_other_names_of_this_machine_have_control_plane_and_pages(host: str) -> None:
     assert where("/sandboxes", host=host) is Own.CONTROL
     assert where("/_fake/state", host=host) is Own.ADMIN
     assert where("/files", BY_HEADERS, host=host) is RoutingKind.INVALID_HOST
 
 
-@pytest.mark.parametrize("host", ["evil.example", "rebound.example:4000", "api.e2b.app"])
+@pytest.mark.parametrize("host", ["api.e2b.localhost:4000", "api.fake.test", "api.localhost"])
+def test_the_api_has_a_name_of_its_own(host: str) -> None:
+    for path in ("/sandboxes", "/health", "/files", "/nowhere", "/"):
+        for headers in ({}, KEY, BY_HEADERS, TO_SERVICE, {"x-access-token": TOKEN}):
+            assert where(path, headers, host=host) is Own.CONTROL
+    assert where("/_fake/state", host=host, domain="fake.test") is Own.ADMIN
+
+
+def test_the_fakes_own_domain_is_a_name_of_this_machine() -> None:
+    for host in ("fake.test:4000", "any.fake.test"):
+        assert where("/_fake/state", host=host, domain="fake.test") is Own.ADMIN
+        assert where("/_fake/state", host=host) is RoutingKind.INVALID_HOST
+    assert where("/_fake/state", host="api.fake.test") is Own.CONTROL
+    assert where("/_fake/state", host="notfake.test", domain="fake.test") is not Own.ADMIN
+
+
+@pytest.mark.parametrize("host", ["evil.example", "rebound.example:4000"])
 def test_a_foreign_name_does_not_open_pages_that_need_no_key(host: str) -> None:
     assert where("/_fake/reset", host=host) is RoutingKind.INVALID_HOST
     assert where("/sandboxes", KEY, host=host) is Own.CONTROL
