@@ -49,6 +49,10 @@ class AgentGuest:
         """Which agent starts programs for `user`."""
         raise NotImplementedError
 
+    def _identity(self, user: User) -> tuple[int, int, list[int]] | None:
+        """Ids and further groups that the agent takes on for a program; None: it has them."""
+        return None
+
     async def _connect(self, name: str) -> socket.socket:
         """A socket to a fresh agent of that name."""
         raise NotImplementedError
@@ -97,7 +101,13 @@ class AgentGuest:
         try:
             agent = await self._agent(self._agent_name(request.user))
             message, fds = await agent.client.call(
-                "spawn", argv=request.argv, env=dict(env), cwd=cwd, pty=size, stdin=request.stdin
+                "spawn",
+                argv=request.argv,
+                env=dict(env),
+                cwd=cwd,
+                pty=size,
+                stdin=request.stdin,
+                who=self._identity(request.user),
             )
         except AgentGoneError as error:
             raise SpawnError(errno.ESRCH, os.strerror(errno.ESRCH), "fork") from error

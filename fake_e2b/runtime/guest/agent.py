@@ -126,7 +126,10 @@ class Agent:
             send(self._sock, {"exit": pid, "status": status})
 
     def _spawn(self, request: Message, _given: list[int]) -> Reply:
-        started = self._spawner.start(
+        return self._start(self._spawner, request)
+
+    def _start(self, spawner: Spawner, request: Message) -> Reply:
+        started = spawner.start(
             request["argv"],
             request["env"],
             request["cwd"],

@@ -1,4 +1,7 @@
-"""PID 1 of an isolated guest: root's agent, and the parent of the other users' agents."""
+"""PID 1 of an isolated guest: the agent of all its users.
+
+Where they have no ids of their own, the other users have agents of their own below it.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from . import isolate
 from .agent import Agent, Reply
 from .frames import Message
 from .kernel import name_process
+from .spawn import Spawner
 
 _O_PATH = getattr(os, "O_PATH", os.O_RDONLY)
 
@@ -20,16 +24,13 @@ class Init(Agent):
 
     Args:
         host_pid: Its own PID on the host.
-        really: Whether the guest's users have ids of their own, see `isolate.become`.
     """
 
-    def __init__(
-        self, sock: socket.socket, server_died: int | None, host_pid: int, *, really: bool
-    ) -> None:
+    def __init__(self, sock: socket.socket, server_died: int | None, host_pid: int) -> None:
         super().__init__(sock, server_died)
         self._host_pid = host_pid
-        self._really = really
         self._agents: set[int] = set()
+        self._spawners: dict[int, Spawner] = {}
         self._operations |= {"fork": self._fork, "root": self._root}
 
     def end_descendants(self) -> None:
@@ -54,8 +55,17 @@ class Init(Agent):
     def _ping(self, _request: Message, _given: list[int]) -> Reply:
         return {"pid": self._host_pid}, ()
 
+    def _spawn(self, request: Message, given: list[int]) -> Reply:
+        """As the user that `who` names: `uid, gid, further groups`; without it as root."""
+        if request["who"] is None:
+            return super()._spawn(request, given)
+        uid, gid, groups = request["who"]
+        spawner = self._spawners.setdefault(uid, Spawner())
+        with isolate.acting_as(uid, gid, [gid, *groups]):
+            return self._start(spawner, request)
+
     def _fork(self, request: Message, given: list[int]) -> Reply:
-        """An agent that is somebody else."""
+        """An agent that looks like somebody else."""
         pid = os.fork()
         if pid:
             self._agents.add(pid)
@@ -68,8 +78,7 @@ class Init(Agent):
             signal.set_wakeup_fd(-1)
             os.setsid()
             name_process("envd")
-            groups = [request["gid"], *request["groups"]]
-            isolate.become(request["uid"], request["gid"], groups, really=self._really)
+            isolate.appear_as(request["uid"], request["gid"])
             Agent(socket.socket(fileno=given[0]), self._server_died).run()
             status = 0
         finally:

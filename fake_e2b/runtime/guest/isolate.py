@@ -9,7 +9,7 @@ import contextlib
 import os
 import resource
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from .frames import FrameReader, Message, send
 from .kernel import CloneFlag, clone, unshare
@@ -105,18 +105,26 @@ def refuse(sock: socket.socket, error: OSError) -> None:
                 return
 
 
-def become(uid: int, gid: int, groups: list[int], *, really: bool) -> None:
-    """Take on a user's identity, for good.
+@contextlib.contextmanager
+def acting_as(uid: int, gid: int, groups: list[int]) -> Iterator[None]:
+    """Root takes on a user's identity for the length of a block; what it starts there keeps it.
 
-    Args:
-        really: Whether the guest has an id of its own for that user. Otherwise a nested user
-            namespace shows the one id there is under the user's number.
+    An exec makes the saved ids those in effect, so a program started has no way back.
     """
-    if really:
-        os.setgroups(groups)
-        os.setresgid(gid, gid, gid)
-        os.setresuid(uid, uid, uid)
-        return
+    own_groups = os.getgroups()
+    os.setgroups(groups)
+    try:
+        os.setresgid(gid, gid, 0)
+        os.setresuid(uid, uid, 0)
+        yield
+    finally:
+        os.setresuid(0, 0, 0)
+        os.setresgid(0, 0, 0)
+        os.setgroups(own_groups)
+
+
+def appear_as(uid: int, gid: int) -> None:
+    """Show the one id there is under a user's number, for good: in a nested user namespace."""
     unshare(CloneFlag.USER)
     with contextlib.suppress(PermissionError):  # denied by the guest already
         _write("/proc/self/setgroups", "deny")

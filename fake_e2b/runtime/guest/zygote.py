@@ -98,7 +98,7 @@ class Zygote:
         os.setsid()
         name_process("init")
         if isolate.build_view(request, sock):
-            Init(sock, self._server_died, host_pid, really=request["range"]).run()
+            Init(sock, self._server_died, host_pid).run()
 
     def _leave_helper(self) -> None:
         self._sock.close()

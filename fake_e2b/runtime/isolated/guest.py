@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 from fake_e2b.domain.ports import Joining
 from fake_e2b.domain.process import SpawnRequest
-from fake_e2b.domain.user import BUILT_IN_USERS, ROOT, User
+from fake_e2b.domain.user import BUILT_IN_USERS, ROOT, USER, User
 from fake_e2b.runtime.agent_guest import AgentGuest
 from fake_e2b.runtime.files import RootedFiles
 from fake_e2b.runtime.guest.client import AgentClient
@@ -18,9 +18,11 @@ _SUDO_GROUP = 27
 
 
 class IsolatedGuest(AgentGuest):
-    """A guest whose PID 1 is root's agent; the other users have agents of their own.
+    """A guest whose PID 1 is the agent of its users.
 
     Args:
+        really: Whether its users have ids of their own. Where all are the same to the host, each
+            has an agent of its own.
         init: Its PID 1.
         init_pid: Its PID 1 as the host knows it.
     """
@@ -31,8 +33,11 @@ class IsolatedGuest(AgentGuest):
         remove: Callable[[], None],
         init: AgentClient,
         init_pid: int,
+        *,
+        really: bool,
     ) -> None:
         super().__init__(files, remove)
+        self._really = really
         self._init_pid = init_pid
         self._adopt(_INIT, init)
 
@@ -52,15 +57,19 @@ class IsolatedGuest(AgentGuest):
         return None
 
     def _agent_name(self, user: User) -> str:
-        return _INIT if user.uid == ROOT.uid else f"{user.uid}:{user.gid}"
+        return _INIT if self._really or user.uid == ROOT.uid else f"{user.uid}:{user.gid}"
+
+    def _identity(self, user: User) -> tuple[int, int, list[int]] | None:
+        if not self._really or user.uid == ROOT.uid:
+            return None
+        return user.uid, user.gid, [_SUDO_GROUP] if user.uid == USER.uid else []
 
     async def _connect(self, name: str) -> socket.socket:
         uid, gid = map(int, name.split(":"))
         ours, theirs = socket.socketpair()
         with theirs:
-            groups = [_SUDO_GROUP] if uid == 1000 else []
             init = self._agents[_INIT].client
-            await init.call("fork", fds=[theirs.fileno()], uid=uid, gid=gid, groups=groups)
+            await init.call("fork", fds=[theirs.fileno()], uid=uid, gid=gid)
         return ours
 
     def _translate(self, request: SpawnRequest) -> tuple[str, Mapping[str, str]]:

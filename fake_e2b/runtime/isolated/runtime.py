@@ -152,7 +152,9 @@ class IsolatedRuntime:
             await init.end()
             raise
         files = RootedFiles(fds[0], ownership=place.ownership, watches=self.watches)
-        return IsolatedGuest(files, lambda: self._remove(place), init, message["pid"])
+        return IsolatedGuest(
+            files, lambda: self._remove(place), init, message["pid"], really=self._really
+        )
 
     def _ownership(self) -> Ownership:
         return RealOwnership(_NAMES.get, _NAMES.get) if self._really else RecordedOwnership()
