@@ -74,7 +74,7 @@ class Forks:
         forks = [self._child(source) for _ in range(count)]
         outcomes: dict[str, ControlError] = {}
 
-        layer_id = await self._lifecycle.capture(record)
+        layer_id = await self._lifecycle.capture(record, ControlKind.FORK_FAILED)
 
         async def start(fork: Sandbox) -> None:
             try:

@@ -81,6 +81,11 @@ class Lifecycle:
         self._departures: list[Callable[[SandboxID], None]] = []
         self._listeners: list[Callable[[LifecycleEvent], None]] = []
 
+    @property
+    def epoch(self) -> int:
+        """How often everything was forgotten: what began in an earlier one has no place now."""
+        return self._epoch
+
     def on_departure(self, listener: Callable[[SandboxID], None]) -> None:
         """Call `listener` at the start of every pause and kill of a live sandbox."""
         self._departures.append(listener)
@@ -129,26 +134,43 @@ class Lifecycle:
         self._watch(record, machine)
         return record
 
-    async def capture(self, record: Record) -> LayerID:
+    async def capture(self, record: Record, failure: ControlKind) -> LayerID:
         """Freeze the files of a running sandbox, whose programs stand still meanwhile.
+
+        Its ID, time and processes stay as they are; it goes on even when this fails.
 
         Returns:
             The layer; `release` must follow.
 
         Raises:
-            ControlError: FORK_FAILED: its machine did not obey.
+            ControlError: `failure`: its machine did not obey, or there is no room.
+
+        Fact: control.states.snapshotting
         """
-        machine = record.machine
+        self._store.enter_state(record, State.SNAPSHOTTING)
+        move = record.move = Move(State.RUNNING, self._make_event())
+        layer_id: LayerID | None = None
         try:
-            if machine is not None:
-                await machine.pause()
+            if record.machine is None:
+                raise ControlError(failure)
+            await record.machine.pause()
             try:
-                return await self._runtime.capture(record.sandbox.sandbox_id)
+                layer_id = await self._runtime.capture(record.sandbox.sandbox_id)
             finally:
-                if machine is not None and machine.guest.alive:
-                    await machine.resume()
+                if record.machine.guest.alive:
+                    await record.machine.resume()
         except BaseException as error:
-            self._fail(record.sandbox, error, ControlKind.FORK_FAILED)
+            if layer_id is not None:
+                await self._runtime.release(layer_id)
+            self._fail(record.sandbox, error, failure)
+        finally:
+            self._store.enter_state(record, State.RUNNING)
+            self._settle(record, move)
+            # What came meanwhile has passed it by: the end of its time, or of its machine.
+            self.deadlines.add(record)
+            if record.machine is not None:
+                self._watch(record, record.machine)
+        return layer_id
 
     async def release(self, layer_id: LayerID) -> None:
         """Let go what `capture` gave."""

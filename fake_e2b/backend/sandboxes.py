@@ -14,6 +14,7 @@ from fake_e2b.backend.entrance import Entrance
 from fake_e2b.backend.forks import Forks
 from fake_e2b.backend.lifecycle import Lifecycle, LifecycleEvent, Moment
 from fake_e2b.backend.machine import Machine, MachineFactory
+from fake_e2b.backend.snapshots import Snapshots
 from fake_e2b.backend.store import Move, Record, Store
 from fake_e2b.backend.teams import Teams
 from fake_e2b.backend.templates import Templates
@@ -26,7 +27,7 @@ from fake_e2b.domain.network_rules import checked_rules
 from fake_e2b.domain.ports import Event, Runtime
 from fake_e2b.domain.sandbox import SHOWN_AS, OnTimeout, Sandbox, State, short_id
 from fake_e2b.domain.team import Team
-from fake_e2b.domain.template import Template
+from fake_e2b.domain.template import Build, Template
 
 FileOperation = Literal["read", "write"]
 MIN_REFRESH_S = 15
@@ -103,6 +104,14 @@ class Sandboxes:
             before_pause=before_pause,
         )
         self.forks = Forks(find=self._find, ids=ids, lifecycle=self._lifecycle, together=together)
+        self.snapshots = Snapshots(
+            find=self._find,
+            ids=ids,
+            clock=clock,
+            lifecycle=self._lifecycle,
+            store=store,
+            templates=templates,
+        )
         self._entrance = Entrance(store, teams, self._lifecycle)
         self._expiry_listeners: list[Callable[[Expired], None]] = []
 
@@ -114,16 +123,17 @@ class Sandboxes:
         Raises:
             ControlError: The first check that fails, see `fake_e2b.backend.admission`.
         """
-        template = self._templates.resolve(team, request.template)
+        template, build = self._templates.resolve(team, request.template)
         network = admit(request, team, template, has_volume=lambda name: False)
-        sandbox = self._new_sandbox(team, template, request, network)
-        await self._lifecycle.launch(sandbox, team, request.timeout_s)
+        sandbox = self._new_sandbox(team, template, build, request, network)
+        await self._lifecycle.launch(sandbox, team, request.timeout_s, base=build.layer_id)
         return sandbox
 
     def _new_sandbox(
         self,
         team: Team,
         template: Template,
+        build: Build,
         request: CreateRequest,
         network: dict[str, Any] | None,
     ) -> Sandbox:
@@ -156,6 +166,7 @@ class Sandboxes:
             iam_tokens={name: dict(token) for name, token in request.iam_tokens.items()},
             volume_mounts=[dict(mount) for mount in request.volume_mounts],
             limits=template.limits,
+            setup=build.setup,
         )
 
     def detail(self, team: Team, text: str) -> Sandbox:
@@ -461,8 +472,9 @@ class Sandboxes:
         return _quietly(lifecycle.finish_pause(record, move))
 
     async def reset(self) -> None:
-        """Kill every sandbox and forget everything about them."""
+        """Kill every sandbox; forget everything about them, and what was made from them."""
         await self._lifecycle.reset(self._together)
+        await self.snapshots.reset()
 
 
 _NOT_RUNNING = {

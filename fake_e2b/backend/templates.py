@@ -1,13 +1,18 @@
-"""Templates by name, and which of them a team may use."""
+"""Templates by name, and which of them a team may use.
+
+A bare name in a request is lower-cased and looked for as `Templates.find` says.
+"""
 
 from __future__ import annotations
 
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.ids import IdSource, TemplateID
+from fake_e2b.domain.setup import Setup
 from fake_e2b.domain.team import Team
 from fake_e2b.domain.template import (
     DEFAULT_TAG,
     BadReferenceError,
+    Build,
     Template,
     TemplateReference,
     parse_reference,
@@ -15,6 +20,8 @@ from fake_e2b.domain.template import (
 
 ENVD_VERSION = "0.6.13"
 """The version of envd that the fake speaks."""
+_WITH_INTERPRETER = frozenset({"code-interpreter-v1"})
+"""Aliases of those whose sandboxes answer on port 49999 by themselves."""
 PLATFORM_TEMPLATES = ("base", "code-interpreter-v1", "mcp-gateway", "desktop")
 """Public templates that clients expect to exist.
 
@@ -46,7 +53,13 @@ class Templates:
                     disk_size_mb=1024,
                     envd_version=ENVD_VERSION,
                     created_at_ns=now_ns,
-                    builds={DEFAULT_TAG: ids.uuid()},
+                    builds={
+                        DEFAULT_TAG: Build(
+                            ids.uuid(),
+                            now_ns,
+                            setup=Setup(interpreter=alias in _WITH_INTERPRETER),
+                        )
+                    },
                 )
             )
 
@@ -55,6 +68,25 @@ class Templates:
         self._by_id[template.template_id] = template
         for alias in template.aliases:
             self._by_name[template.namespace, alias] = template
+
+    def remove(self, template: Template) -> None:
+        """Forget a template and free its names."""
+        del self._by_id[template.template_id]
+        for alias in template.aliases:
+            del self._by_name[template.namespace, alias]
+
+    def snapshots(self, team: Team) -> list[Template]:
+        """The team's templates that were made from sandboxes, the newest first."""
+        found = [each for each in self._by_id.values() if each.is_snapshot and _is_of(team, each)]
+        return sorted(found, key=lambda each: (each.created_at_ns, each.template_id), reverse=True)
+
+    def all(self) -> list[Template]:
+        """Every template there is."""
+        return list(self._by_id.values())
+
+    def owned(self, team: Team, alias: str) -> Template | None:
+        """The template of that name in the team's own namespace."""
+        return self._by_name.get((team.slug, alias))
 
     def get(self, template_id: TemplateID) -> Template | None:
         """The template with that ID."""
@@ -74,8 +106,8 @@ class Templates:
         shared = self._by_name.get((None, reference.name))
         return shared or self._by_id.get(TemplateID(reference.name)), reference.name
 
-    def resolve(self, team: Team, text: str) -> Template:
-        """The template that a create request names.
+    def resolve(self, team: Team, text: str) -> tuple[Template, Build]:
+        """The template that a create request names, and the build that its tag means.
 
         Raises:
             ControlError: BAD_TEMPLATE_REFERENCE; TEMPLATE_NOT_FOUND, for another team's private
@@ -93,8 +125,28 @@ class Templates:
         if template is None or not self.may_use(team, template):
             raise ControlError(ControlKind.TEMPLATE_NOT_FOUND, name=name)
         tag = reference.tag or DEFAULT_TAG
-        if tag not in template.builds and tag not in template.builds.values():
+        build = template.find_build(tag)
+        if build is None:
             raise ControlError(ControlKind.TAG_NOT_FOUND, name=name, tag=tag)
+        return template, build
+
+    def resolve_owned(self, team: Team, text: str) -> Template:
+        """The team's template that a request to delete it names; a tag is read and not minded.
+
+        Raises:
+            ControlError: BAD_TEMPLATE_ID, TEMPLATE_NOT_FOUND, TEMPLATE_FORBIDDEN.
+
+        Fact: control.templates.delete
+        """
+        try:
+            reference = parse_reference(text)
+        except BadReferenceError as error:
+            raise ControlError(ControlKind.BAD_TEMPLATE_ID, reason=error.args[0]) from error
+        template, name = self.find(team, reference)
+        if template is None or not self.may_use(team, template):
+            raise ControlError(ControlKind.TEMPLATE_NOT_FOUND, name=name)
+        if not _is_of(team, template):
+            raise ControlError(ControlKind.TEMPLATE_FORBIDDEN, name=name)
         return template
 
     @staticmethod
@@ -119,3 +171,7 @@ class Templates:
         template, _ = self.find(team, reference)
         usable = template is not None and self.may_use(team, template)
         return template.template_id if template is not None and usable else None
+
+
+def _is_of(team: Team, template: Template) -> bool:
+    return template.team_id == team.team_id

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fake_e2b.backend.control import ControlBackend
-from fake_e2b.control_plane import cors, lifecycle, observations, sandboxes
+from fake_e2b.control_plane import cors, lifecycle, observations, sandboxes, snapshots
 from fake_e2b.control_plane.auth import (
     USER_OPERATIONS,
     authenticate,
@@ -62,6 +62,9 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", "/sandboxes/{sandboxID}/connect"): lifecycle.connect,
     ("POST", "/v2/sandboxes/{sandboxID}/connect"): lifecycle.connect,
     ("POST", "/sandboxes/{sandboxID}/fork"): lifecycle.fork,
+    ("POST", "/sandboxes/{sandboxID}/snapshots"): snapshots.create,
+    ("GET", "/snapshots"): snapshots.list_page,
+    ("DELETE", "/templates/{templateID}"): snapshots.delete_template,
     ("POST", "/sandboxes/{sandboxID}/timeout"): sandboxes.set_timeout,
     ("POST", "/sandboxes/{sandboxID}/refreshes"): sandboxes.refresh,
     ("PUT", "/sandboxes/{sandboxID}/network"): sandboxes.update_network,

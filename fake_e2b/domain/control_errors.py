@@ -38,6 +38,7 @@ class ControlKind(StrEnum):
     CANNOT_PAUSE = auto()
     GUEST_UNHEALTHY = auto()
     FORK_PAUSED = auto()
+    CANNOT_SNAPSHOT = auto()
     CANNOT_FORK = auto()
     FORK_COUNT = auto()  # (limit)
     CONCURRENCY_LIMIT = auto()  # (limit)
@@ -54,6 +55,11 @@ class ControlKind(StrEnum):
     BAD_TEMPLATE_REFERENCE = auto()
     TEMPLATE_NOT_FOUND = auto()
     TAG_NOT_FOUND = auto()
+    BAD_TEMPLATE_ID = auto()
+    TEMPLATE_FORBIDDEN = auto()
+    TEMPLATE_IN_USE = auto()  # (template_id, state)
+    BAD_SNAPSHOT_NAME = auto()
+    FOREIGN_NAMESPACE = auto()  # (namespace, slug)
     TEMPLATE_NEEDS_REBUILD = auto()
     TEMPLATE_NOT_SECURABLE = auto()
 
@@ -81,6 +87,8 @@ class ControlKind(StrEnum):
     PAUSE_FAILED = auto()
     KILL_FAILED = auto()
     FORK_FAILED = auto()
+    SNAPSHOT_FAILED = auto()
+    TEMPLATE_NOT_READY = auto()  # (reason)
 
 
 class ControlError(ServiceError):

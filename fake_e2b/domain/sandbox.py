@@ -10,6 +10,7 @@ from typing import Any
 
 from fake_e2b.domain.ids import SandboxID, TeamID, TemplateID
 from fake_e2b.domain.limits import NO_LIMITS, Limits
+from fake_e2b.domain.setup import PLAIN, Setup
 
 
 class State(Enum):
@@ -69,6 +70,7 @@ class Sandbox:
         iam_tokens: Name to `{"audience": …, "tokenType": …}`.
         volume_mounts: `{"name": …, "path": …}` each.
         limits: What it may really use.
+        setup: What its template sets up.
         paused_memory: For a paused one: memory was kept (else files only).
     """
 
@@ -95,6 +97,7 @@ class Sandbox:
     iam_tokens: dict[str, dict[str, str]] = field(default_factory=dict)
     volume_mounts: list[dict[str, str]] = field(default_factory=list)
     limits: Limits = NO_LIMITS
+    setup: Setup = PLAIN
     state: State = State.RUNNING
     paused_memory: bool = True
 

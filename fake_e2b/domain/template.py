@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from fake_e2b.domain.errors import FakeE2BError
-from fake_e2b.domain.ids import TeamID, TemplateID
+from fake_e2b.domain.ids import SandboxID, TeamID, TemplateID
 from fake_e2b.domain.limits import NO_LIMITS, Limits
+from fake_e2b.domain.ports import LayerID
+from fake_e2b.domain.setup import PLAIN, Setup
 
 DEFAULT_TAG = "default"
 _NAME = re.compile(r"[a-z0-9-_]+")
@@ -16,6 +17,23 @@ _TAG = re.compile(r"[a-z0-9-_.]+")
 
 
 @dataclass(frozen=True, slots=True)
+class Build:
+    """One ready build of a template.
+
+    Attributes:
+        layer_id: The files its sandboxes start with; None for the machine's own.
+        setup: The rest of it.
+        source_id: The sandbox that it is a snapshot of; None when it is none.
+    """
+
+    build_id: str
+    created_at_ns: int
+    layer_id: LayerID | None = None
+    setup: Setup = PLAIN
+    source_id: SandboxID | None = None
+
+
+@dataclass(slots=True, eq=False)
 class Template:
     """What a sandbox starts from.
 
@@ -24,7 +42,8 @@ class Template:
         namespace: The owner's slug; None for names that everyone sees without one.
         aliases: Names within the namespace, the first one is shown as a sandbox's alias.
         created_at_ns: When it was made.
-        builds: Tag to the ID of its ready build.
+        builds: Tag to its ready build, the one assigned last at the end.
+        is_snapshot: It was made from a sandbox: listed with the snapshots, not the templates.
         limits: What its sandboxes may really use, whatever the sizes above say.
     """
 
@@ -38,13 +57,37 @@ class Template:
     disk_size_mb: int
     envd_version: str
     created_at_ns: int
-    builds: Mapping[str, str] = field(default_factory=dict)
+    builds: dict[str, Build] = field(default_factory=dict)
     limits: Limits = NO_LIMITS
+    is_snapshot: bool = False
 
     @property
     def alias(self) -> str:
         """The first alias, ``""`` without one."""
         return self.aliases[0] if self.aliases else ""
+
+    @property
+    def names(self) -> list[str]:
+        """Its names with the namespace, none when it has only its ID."""
+        prefix = "" if self.namespace is None else f"{self.namespace}/"
+        return sorted(f"{prefix}{alias}" for alias in self.aliases)
+
+    def assign(self, tag: str, build: Build) -> Build | None:
+        """Let a tag mean a build.
+
+        Returns:
+            The build that no tag means any more.
+        """
+        before = self.builds.pop(tag, None)
+        self.builds[tag] = build
+        return None if before in self.builds.values() else before
+
+    def find_build(self, tag: str) -> Build | None:
+        """The build that a tag means, or the one of that ID."""
+        found = self.builds.get(tag)
+        if found is None:
+            found = next((each for each in self.builds.values() if each.build_id == tag), None)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,6 @@ from fake_e2b.domain.ports import Guest
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.runtime.interpreter.host import KernelHost
 
-_WITH_INTERPRETER = frozenset({"code-interpreter-v1"})
-"""Aliases of the templates whose sandboxes answer on port 49999 by themselves."""
-
 
 class Machines:
     """Boots machines; `boot` is the backend's `MachineFactory`."""
@@ -39,7 +36,7 @@ class Machines:
         )
         # After the request that boots it has its answer, and before any other is read.
         asyncio.get_running_loop().call_soon(_write_identity, envd)
-        if sandbox.alias not in _WITH_INTERPRETER:
+        if not sandbox.setup.interpreter:
             return Machine(guest, envd)
         interpreter = Interpreter(guest, envd, self._kernels, self._clock, self._ids, asyncio.Event)
         return Machine(guest, envd, interpreter)

@@ -73,6 +73,9 @@ TABLE: Mapping[K, Row] = {
         409, "Sandbox '{sandbox_id}' is paused and cannot be forked; resume it first"
     ),
     K.CANNOT_FORK: Row(409, "Sandbox '{sandbox_id}' cannot be forked while in '{state}' state"),
+    K.CANNOT_SNAPSHOT: Row(
+        409, "Sandbox '{sandbox_id}' cannot be snapshotted while in '{state}' state"
+    ),
     K.FORK_COUNT: Row(
         400, "Count must be lower than the maximum number of concurrent sandboxes ({limit})"
     ),
@@ -102,6 +105,14 @@ TABLE: Mapping[K, Row] = {
     K.BAD_TEMPLATE_REFERENCE: Row(400, "Invalid template reference: {reason}"),
     K.TEMPLATE_NOT_FOUND: Row(404, "template '{name}' not found"),
     K.TAG_NOT_FOUND: Row(404, "tag '{tag}' does not exist for template '{name}'"),
+    K.BAD_TEMPLATE_ID: Row(400, "Invalid template ID: {reason}"),
+    K.TEMPLATE_FORBIDDEN: Row(403, "You don't have access to template '{name}'"),
+    K.TEMPLATE_IN_USE: Row(
+        400,
+        "cannot delete template '{template_id}' because there are {state} sandboxes using it",
+    ),
+    K.BAD_SNAPSHOT_NAME: Row(400, "Invalid name: {reason}"),
+    K.FOREIGN_NAMESPACE: Row(400, "namespace '{namespace}' must match your team '{slug}'"),
     K.TEMPLATE_NEEDS_REBUILD: Row(
         400, f"You need to re-build template to allow using secured access. {_SECURED}"
     ),
@@ -148,6 +159,8 @@ TABLE: Mapping[K, Row] = {
     K.PAUSE_FAILED: Row(500, "Error pausing sandbox"),
     K.KILL_FAILED: Row(500, "Error killing sandbox: sandbox operation failed"),
     K.FORK_FAILED: Row(500, "Error forking sandbox"),
+    K.SNAPSHOT_FAILED: Row(500, "Error creating snapshot template"),
+    K.TEMPLATE_NOT_READY: Row(500, "{reason}"),
 }
 
 NO_RETRY = frozenset({429, 503})

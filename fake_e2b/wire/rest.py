@@ -180,6 +180,13 @@ class SandboxForkRequest(Shape):
     count: Annotated[int, Field(ge=1, le=100, json_schema_extra={"format": "int32"})] = 1
 
 
+class SandboxSnapshotRequest(Shape):
+    """Snapshot."""
+
+    name: Annotated[str, Field(max_length=128)] | Absent = None
+    memory: bool = True
+
+
 class SandboxTimeoutRequest(Shape):
     """Set timeout."""
 
@@ -217,6 +224,15 @@ class ListQuery(Shape):
     order: Literal["asc", "desc"] = "desc"
     started_after: Instant | Absent = None
     template: str | Absent = None
+
+
+class SnapshotsQuery(Shape):
+    """`GET /snapshots`."""
+
+    sandbox_id: str | Absent = None
+    name: str | Absent = None
+    limit: Limit = 100
+    next_token: str | Absent = None
 
 
 class MetricsQuery(Shape):
@@ -286,6 +302,13 @@ class SandboxForkResult(Shape):
 
     sandbox: Sandbox | Absent = None
     error: SandboxForkError | Absent = None
+
+
+class SnapshotInfo(Shape):
+    """A snapshot; its names carry no tag, its ID does."""
+
+    snapshot_id: str
+    names: list[str]
 
 
 class ListedSandbox(Shape):

@@ -38,6 +38,7 @@ _SANDBOX = _Writer(rest.Sandbox)
 _LISTED = _Writer(rest.ListedSandbox)
 _DETAIL = _Writer(rest.SandboxDetail)
 _LIFECYCLE = _Writer(rest.SandboxLifecycle)
+_SNAPSHOT = _Writer(rest.SnapshotInfo)
 _METRIC = _Writer(rest.SandboxMetric)
 _METRICS = _Writer(rest.SandboxesWithMetrics)
 _LOG = _Writer(rest.SandboxLog)
@@ -57,6 +58,11 @@ def sandbox(record: SandboxRecord) -> Object:
         envd_access_token=record.envd_access_token,
         traffic_access_token=record.traffic_access_token,
     )
+
+
+def snapshot(snapshot_id: str, names: Sequence[str]) -> Object:
+    """One snapshot."""
+    return _SNAPSHOT(snapshot_id=snapshot_id, names=names)
 
 
 def _listed(record: SandboxRecord) -> dict[str, Any]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from e2b import Sandbox, SandboxQuery, SandboxState
+from e2b import Sandbox, SandboxQuery, SandboxState, Volume
 from e2b.exceptions import (
     AuthenticationException,
     RateLimitException,
     SandboxException,
     SandboxNotFoundException,
+    VolumeException,
 )
 
 from fake_e2b.testing import FakeE2B
@@ -193,6 +194,5 @@ def test_two_keys_are_two_teams(fake: FakeE2B) -> None:
 
 
 def test_what_is_not_built_says_so(fake: FakeE2B) -> None:
-    sandbox = Sandbox.create()
-    with pytest.raises(SandboxException, match=r"501: .*createSnapshot"):
-        sandbox.create_snapshot()
+    with pytest.raises(VolumeException, match=r"501: .*listVolumes"):
+        Volume.list()

@@ -156,10 +156,8 @@ async def test_browsers_may_ask_from_anywhere(anonymous: httpx.AsyncClient) -> N
 @pytest.mark.parametrize(
     ("method", "path", "operation"),
     [
-        ("POST", "/sandboxes/iabc/snapshots", "createSnapshot"),
-        ("GET", "/snapshots", "listSnapshots"),
         ("POST", "/v3/templates", "createTemplate"),
-        ("DELETE", "/templates/team%2Fx%3Av1", "deleteTemplate"),
+        ("PATCH", "/v2/templates/team%2Fx%3Av1", "updateTemplate"),
         ("GET", "/volumes", "listVolumes"),
         ("POST", "/secrets", "createSecret"),
         ("GET", "/events/sandboxes", "listSandboxEvents"),
