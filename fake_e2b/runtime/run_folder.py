@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import itertools
 import os
+import shutil
 import signal
 import stat
 import struct
@@ -58,7 +59,7 @@ class RunFolder:
             os.rename(path, heap)
         except FileNotFoundError:
             return
-        removal = asyncio.get_running_loop().create_task(asyncio.to_thread(remove_tree, heap))
+        removal = asyncio.get_running_loop().create_task(asyncio.to_thread(_remove, heap))
         self._removals.add(removal)
         removal.add_done_callback(self._removals.discard)
 
@@ -71,7 +72,7 @@ class RunFolder:
         if self.lock_fd >= 0:
             os.close(self.lock_fd)
             self.lock_fd = -1
-        remove_tree(self.path)
+        _remove(self.path)
 
     def sweep(self) -> None:
         """End and remove what servers left that are no more."""
@@ -89,7 +90,7 @@ class RunFolder:
                 continue  # alive
             else:
                 _kill_processes_at_home_in(path)
-                remove_tree(path)
+                _remove(path)
             finally:
                 os.close(lock)
 
@@ -125,6 +126,16 @@ def _private_folder(parent: str) -> str:
         os.chmod(path, 0o700)
         return path
     return tempfile.mkdtemp(prefix="fake-e2b-", dir=parent)
+
+
+def _remove(path: str) -> None:
+    """As `remove_tree`, without a process for what is easily removed."""
+    try:
+        shutil.rmtree(path)
+    except FileNotFoundError:
+        return
+    except (OSError, RecursionError):
+        remove_tree(path)
 
 
 def _kill_processes_at_home_in(folder: str) -> None:

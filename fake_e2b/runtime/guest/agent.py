@@ -15,7 +15,6 @@ import select
 import signal
 import socket
 import time
-import traceback
 from collections.abc import Callable, Sequence
 
 from . import tree
@@ -103,6 +102,8 @@ class Agent:
             except OSError as error:
                 reply, fds = {"errno": error.errno}, ()
             except Exception:
+                import traceback  # which no agent needs that does not fail
+
                 reply, fds = {"crash": traceback.format_exc()}, ()
             if "re" in request:
                 send(self._sock, {"re": request["re"], **reply}, fds)

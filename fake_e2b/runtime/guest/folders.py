@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 
 from .tools import run_tool
 
@@ -10,13 +10,12 @@ from .tools import run_tool
 def remove_tree(path: str) -> None:
     """Remove a folder and all in it; a missing one is no error.
 
-    What a program made unreadable or very deep is left to the machine's `chmod` and `rm`. What
-    cannot be removed all the same stays, for the next start's sweep.
+    The machine's `rm` does it, whatever the depth. What programs made unreadable is made readable
+    first. What cannot be removed all the same stays, for the next start's sweep.
     """
-    try:
-        shutil.rmtree(path)
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return
-    except (OSError, RecursionError):
+    run_tool("/bin/rm", "-rf", path)
+    if os.path.lexists(path):
         run_tool("/bin/chmod", "-R", "u+rwx", path)
         run_tool("/bin/rm", "-rf", path)

@@ -15,9 +15,14 @@ import socket
 import struct
 from collections import deque
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-Message = dict[str, Any]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    Message = dict[str, Any]
+else:
+    Message = dict
 
 _HEADER = struct.Struct("!IB")
 _MAX_FDS = 16

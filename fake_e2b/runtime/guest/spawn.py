@@ -15,7 +15,6 @@ import struct
 import termios
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 
 _DEFAULT_PATH = "/usr/local/bin:/usr/bin:/bin"
 # What the helper ignores or Python does: a program starts with the defaults.
@@ -41,15 +40,14 @@ class StartError(Exception):
         self.errno = number
 
 
-@dataclass
 class Started:
     """A started program and the server's ends: `[stdin,] stdout, stderr`, or the PTY's master."""
 
-    pid: int
-    fds: list[int]
+    def __init__(self, pid: int, fds: list[int]) -> None:
+        self.pid = pid
+        self.fds = fds
 
 
-@dataclass
 class Spawner:
     """Starts programs with the caller's own identity.
 
@@ -58,7 +56,8 @@ class Spawner:
             real daemon, but the agent is not in it: `kill 0` must not end the sandbox.
     """
 
-    group: int = field(default=0)
+    def __init__(self) -> None:
+        self.group = 0
 
     def start(
         self,

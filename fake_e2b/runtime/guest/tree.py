@@ -6,7 +6,6 @@ import contextlib
 import os
 import signal
 import time
-from typing import NamedTuple
 
 from .tools import run_tool
 
@@ -14,12 +13,15 @@ _STOP_DEADLINE_S = 1.0
 _POLL_S = 0.0002
 
 
-class ProcessRow(NamedTuple):
+class ProcessRow:
     """One line of the process table."""
 
-    pid: int
-    parent: int
-    state: str
+    __slots__ = ("parent", "pid", "state")
+
+    def __init__(self, pid: int, parent: int, state: str) -> None:
+        self.pid = pid
+        self.parent = parent
+        self.state = state
 
 
 def _row(pid: int) -> ProcessRow | None:
