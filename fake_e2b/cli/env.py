@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import sys
+from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -13,7 +15,8 @@ from urllib.request import ProxyHandler, build_opener
 from fake_e2b.cli.exports import SHELLS, render
 from fake_e2b.cli.options import DEFAULT_PORT, port_number, require
 from fake_e2b.domain.errors import UsageError
-from fake_e2b.testing.environment import bypass_proxies
+from fake_e2b.server.trust import TRUST
+from fake_e2b.testing.environment import completed
 
 _TIMEOUT_S = 10
 _URLS = ("E2B_API_URL", "E2B_SANDBOX_URL", "E2B_VOLUME_API_URL")
@@ -54,11 +57,24 @@ def execute(arguments: argparse.Namespace) -> int:
         f"'{url}' is no URL: use --url http://HOST:PORT",
     )
     variables = _ask(url)
-    # Reached by another name, it is to be used by that name; a proxy is this shell's own matter.
-    variables = {name: value for name, value in variables.items() if name.startswith("E2B_")}
-    variables.update({name: url for name in _URLS if name in variables})
-    print(render(arguments.shell, {**variables, **bypass_proxies(os.environ)}))
+    # Reached by another name, it is to be used by that name, unless it is by its domain alone.
+    variables.update({name: url for name in _URLS if variables.get(name)})
+    _drop_absent_files(variables)
+    print(render(arguments.shell, completed(variables, os.environ)))
     return 0
+
+
+def _drop_absent_files(variables: dict[str, str]) -> None:
+    """A server on another machine names files that are there."""
+    absent = [name for name in TRUST if name in variables and not Path(variables[name]).exists()]
+    for name in absent:
+        del variables[name]
+    if absent:
+        print(
+            "fake-e2b: the server's certificates are not on this machine: programs here will not "
+            "trust it over TLS",
+            file=sys.stderr,
+        )
 
 
 def _ask(url: str) -> dict[str, str]:

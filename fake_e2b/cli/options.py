@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from fake_e2b.domain.errors import UsageError
+from fake_e2b.server.settings import DEFAULT_DOMAIN
 from fake_e2b.testing import FakeE2B
 
 DEFAULT_PORT = 3000
@@ -34,6 +35,20 @@ def add_fake_options(parser: argparse.ArgumentParser) -> None:
         help="the same seed gives the same IDs and tokens in the same order",
     )
     group.add_argument(
+        "--tls",
+        action=argparse.BooleanOptionalAction,
+        default="auto",
+        help="take TLS besides plain HTTP on the same port, and let clients find the fake by "
+        "E2B_DOMAIN alone (default: only where an SDK older than 2.7 is installed here)",
+    )
+    group.add_argument(
+        "--domain",
+        default=DEFAULT_DOMAIN,
+        metavar="NAME[:PORT]",
+        help="what stands behind PORT-SANDBOX. in host names; with a port of its own where "
+        f"something in front of the fake listens for it (default: {DEFAULT_DOMAIN})",
+    )
+    group.add_argument(
         "--api-key",
         action="append",
         default=[],
@@ -55,6 +70,8 @@ def make_fake(
         clock=arguments.clock,
         seed=arguments.seed,
         api_keys=arguments.api_key,
+        tls=arguments.tls,
+        domain=arguments.domain,
         host=host,
         port=port,
         allow_remote=allow_remote,

@@ -75,7 +75,7 @@ def execute(arguments: argparse.Namespace) -> int:
         if not is_loopback(arguments.host):
             print(_REMOTE_WARNING.format(host=arguments.host), file=sys.stderr)
         print(
-            f"fake-e2b {__version__} serves at {fake.url}\n"
+            f"fake-e2b {__version__} serves at {_places(fake)}\n"
             f"Give your program the variables below; look at {fake.url}/_fake/; "
             "stop with Ctrl-C.",
             file=sys.stderr,
@@ -85,6 +85,10 @@ def execute(arguments: argparse.Namespace) -> int:
         with _ready_file(arguments.ready_file, exports):
             number = signals.next()
     return 0 if number == signal.SIGTERM else 128 + number
+
+
+def _places(fake: FakeE2B) -> str:
+    return fake.url if fake.ca_file is None else f"{fake.url} and https://api.{fake.domain}"
 
 
 @contextlib.contextmanager

@@ -78,8 +78,8 @@ class Fake:
         self.api_key = self._make_teams()
         self.access_token = f"sk_e2b_{self.ids.hex_token(40)}"
         self.env = {
-            **(variables or {}),
             **client_environment(address, api_key=self.api_key, access_token=self.access_token),
+            **(variables or {}),
         }
         open_requests = OpenRequests()
         self.backend.sandboxes.on_departure(open_requests.cut)

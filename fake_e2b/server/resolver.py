@@ -1,4 +1,4 @@
-"""Lets this process find ``*.localhost`` names while a fake runs.
+"""Lets this process find ``*.localhost`` names, and those of a fake's own domain, while it runs.
 
 `get_host()` of every SDK gives ``<port>-<id>.e2b.localhost:<port>``. Such names are this machine by
 definition (RFC 6761), yet many C libraries ask a name server for them. While at least one fake is
@@ -9,13 +9,19 @@ function that was there before.
 from __future__ import annotations
 
 import socket
+from collections.abc import Sequence
 from typing import Any
 
 
 class LocalhostNames:
-    """One fake's hold on `socket.getaddrinfo`; holds may end in any order."""
+    """One fake's hold on `socket.getaddrinfo`; holds may end in any order.
 
-    def __init__(self) -> None:
+    Args:
+        below: The domains whose names, and themselves unless it is `localhost`, mean this machine.
+    """
+
+    def __init__(self, below: Sequence[str] = ("localhost",)) -> None:
+        self._suffixes = tuple(f".{domain}" for domain in below)
         self._before: Any = None
         self._active = False
 
@@ -32,14 +38,16 @@ class LocalhostNames:
         while isinstance(top, LocalhostNames) and not top._active:
             top = socket.getaddrinfo = top._before
 
-    def __call__(self, host: Any, port: Any, *args: Any, **named: Any) -> Any:
+    def __call__(self, host: Any, port: Any, family: Any = 0, *args: Any, **named: Any) -> Any:
         """As `socket.getaddrinfo`."""
-        if self._active and _is_localhost_name(host):
-            host = "127.0.0.1"
-        return self._before(host, port, *args, **named)
+        if self._active and self._means_this_machine(host):
+            host = "::1" if family == socket.AF_INET6 else "127.0.0.1"
+        return self._before(host, port, family, *args, **named)
 
-
-def _is_localhost_name(host: object) -> bool:
-    if isinstance(host, (bytes, bytearray)):
-        host = host.decode("latin-1")
-    return isinstance(host, str) and host.rstrip(".").lower().endswith(".localhost")
+    def _means_this_machine(self, host: object) -> bool:
+        if isinstance(host, (bytes, bytearray)):
+            host = host.decode("latin-1")
+        if not isinstance(host, str):
+            return False
+        name = host.rstrip(".").lower()
+        return name != "localhost" and f".{name}".endswith(self._suffixes)

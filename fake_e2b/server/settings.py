@@ -81,6 +81,14 @@ class Address:
         return self.suffix.partition(":")[0]
 
     @property
+    def names_below(self) -> tuple[str, ...]:
+        """The domains whose names mean this machine: clients here need no resolver for them."""
+        # With a port of its own, the domain is that of something in front, wherever it is.
+        if self.suffix.endswith(".localhost") or ":" in self.suffix:
+            return ("localhost",)
+        return ("localhost", self.suffix)
+
+    @property
     def domain(self) -> str:
         """What stands behind ``<port>-<sandboxID>.`` in the host names of sandboxes."""
         if ":" in self.suffix or (self.tls and self.port == _HTTPS_PORT):
@@ -96,6 +104,7 @@ def client_environment(address: Address, *, api_key: str, access_token: str) -> 
     program would have inherited. Fact: fake.domain.alone
     """
     url = "" if address.tls else address.url
+    own = [domain for domain in address.names_below if domain != "localhost"]
     return {
         "E2B_API_KEY": api_key,
         "E2B_ACCESS_TOKEN": access_token,
@@ -104,4 +113,6 @@ def client_environment(address: Address, *, api_key: str, access_token: str) -> 
         "E2B_VOLUME_API_URL": url,
         "E2B_DOMAIN": address.domain,
         "E2B_DEBUG": "false",
+        # For what `fake_e2b.testing.programs` puts into other programs.
+        **({"FAKE_E2B_DOMAIN": own[0]} if own else {}),
     }

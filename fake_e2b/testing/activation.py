@@ -18,7 +18,7 @@ def activated(fake: FakeE2B) -> Iterator[None]:
     ``set_environment=False`` and outlives many blocks.
     """
     environment = Environment(fake.env())
-    names = LocalhostNames()
+    names = LocalhostNames(fake.names_below)
     environment.set()
     names.install()
     try:

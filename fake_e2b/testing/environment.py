@@ -6,6 +6,8 @@ import os
 import threading
 from collections.abc import Mapping
 
+from fake_e2b.testing.programs import program_variables
+
 
 class Environment:
     """Sets variables of this process and puts back what was there, absence included.
@@ -54,6 +56,16 @@ def _put(name: str, value: str | None) -> None:
         os.environ.pop(name, None)
     else:
         os.environ[name] = value
+
+
+def completed(variables: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
+    """What a program needs that is started with `environ`: a fake's own variables and these.
+
+    `E2B_DEBUG` is the last, so that whoever reads lines knows when all are there.
+    """
+    own = {name: value for name, value in variables.items() if name != "E2B_DEBUG"}
+    last = {name: value for name, value in variables.items() if name == "E2B_DEBUG"}
+    return {**own, **program_variables(environ), **bypass_proxies(environ), **last}
 
 
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")

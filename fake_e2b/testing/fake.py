@@ -23,7 +23,7 @@ from fake_e2b.server.settings import (
     Settings,
 )
 from fake_e2b.server.tls import Tls
-from fake_e2b.testing.environment import Environment, bypass_proxies
+from fake_e2b.testing.environment import Environment, completed
 from fake_e2b.testing.sdk_age import TlsChoice, wants_tls
 
 
@@ -169,7 +169,7 @@ class FakeE2B:
         if self._set_environment:
             self._environment = Environment(self.env())
             self._environment.set()
-            self._names = LocalhostNames()
+            self._names = LocalhostNames(address.names_below)
             self._names.install()
         return self
 
@@ -230,6 +230,11 @@ class FakeE2B:
         return self._parts()[2].domain
 
     @property
+    def names_below(self) -> tuple[str, ...]:
+        """The domains whose names clients here take for this machine."""
+        return self._parts()[2].names_below
+
+    @property
     def ca_file(self) -> str | None:
         """A file with the certificate of the authority that signed this fake's; None without TLS.
 
@@ -253,10 +258,11 @@ class FakeE2B:
 
         `E2B_DOMAIN` leads back here as well, so a client that ignores the URLs fails instead of
         reaching the real service. With TLS it is the only way here, and the variables by which
-        programs trust certificates come along, joined with what they hold now. Where this process
+        programs trust certificates come along, joined with what they hold now. `NODE_OPTIONS` and
+        `PYTHONPATH` let the programs that get them find ``*.localhost`` names. Where this process
         uses an HTTP proxy, loopback is added to `NO_PROXY`.
         """
-        return {**self._fake().env, **bypass_proxies(os.environ)}
+        return completed(self._fake().env, os.environ)
 
     # -- what tests ask of it --------------------------------------------------------------------
 
