@@ -157,12 +157,11 @@ class Agent:
         return {}, (made.detach(),)
 
     def _pause(self, _request: Message, _given: list[int]) -> Reply:
-        self._stopped += tree.stop(os.getpid(), spare=self._spared())
+        self._stopped += self._stop()
         return {"stopped": len(self._stopped)}, ()
 
-    def _spared(self) -> frozenset[int]:
-        """Children that a pause leaves running."""
-        return frozenset()
+    def _stop(self) -> list[int]:
+        return tree.stop(os.getpid())
 
     def _resume(self, _request: Message, _given: list[int]) -> Reply:
         tree.resume(self._stopped)

@@ -10,7 +10,7 @@ import os
 import signal
 import socket
 
-from . import isolate
+from . import isolate, tree
 from .agent import Agent, Reply
 from .frames import Message
 from .kernel import name_process
@@ -30,6 +30,7 @@ class Init(Agent):
         super().__init__(sock, server_died)
         self._host_pid = host_pid
         self._agents: set[int] = set()
+        self._proc = tree.open_proc()
         self._spawners: dict[int, Spawner] = {}
         self._operations |= {"fork": self._fork, "root": self._root}
 
@@ -92,5 +93,5 @@ class Init(Agent):
         else:
             self._agents.discard(pid)
 
-    def _spared(self) -> frozenset[int]:
-        return frozenset(self._agents)
+    def _stop(self) -> list[int]:
+        return tree.stop(os.getpid(), spare=frozenset(self._agents), proc=self._proc)

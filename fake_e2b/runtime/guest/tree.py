@@ -11,6 +11,7 @@ from .tools import run_tool
 
 _STOP_DEADLINE_S = 1.0
 _POLL_S = 0.0002
+_STAT_SIZE = 4096
 
 
 class ProcessRow:
@@ -24,10 +25,19 @@ class ProcessRow:
         self.state = state
 
 
-def _row(pid: int) -> ProcessRow | None:
+def open_proc() -> int:
+    """A descriptor of `/proc` as it is now: what is mounted over it later does not matter."""
+    return os.open("/proc", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def _row(pid: int, proc: int | None = None) -> ProcessRow | None:
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:
-            fields = file.read().rpartition(b") ")[2].split()
+        path = f"/proc/{pid}/stat" if proc is None else f"{pid}/stat"
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc)
+        try:
+            fields = os.read(file, _STAT_SIZE).rpartition(b") ")[2].split(None, 2)
+        finally:
+            os.close(file)
     except OSError:
         return None
     return ProcessRow(pid, int(fields[1]), fields[0].decode())
@@ -45,10 +55,11 @@ def _children(pid: int) -> list[int]:
     return found
 
 
-def _table() -> list[ProcessRow]:
+def _table(proc: int | None) -> list[ProcessRow]:
     """Every process the caller can see."""
-    if os.path.isdir("/proc/self"):
-        rows = (_row(int(name)) for name in os.listdir("/proc") if name.isdigit())
+    if proc is not None or os.path.isdir("/proc/self"):
+        names = os.listdir("/proc" if proc is None else proc)
+        rows = (_row(int(name), proc) for name in names if name.isdigit())
         return [row for row in rows if row is not None]
     listing = run_tool("/bin/ps", "-axo", "pid=,ppid=,stat=").decode()
     return [
@@ -57,10 +68,15 @@ def _table() -> list[ProcessRow]:
     ]
 
 
-def descendants(root: int) -> list[ProcessRow]:
-    """All processes below `root`, parents before their children."""
+def descendants(root: int, proc: int | None = None) -> list[ProcessRow]:
+    """All processes below `root`, parents before their children.
+
+    Args:
+        proc: From `open_proc`, where it shows few other processes: they are gone through one by
+            one, which takes a third of the time.
+    """
     found: list[ProcessRow] = []
-    if os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
+    if proc is None and os.path.exists(f"/proc/self/task/{os.getpid()}/children"):
         queue = _children(root)
         seen = set(queue)
         while queue:
@@ -73,7 +89,7 @@ def descendants(root: int) -> list[ProcessRow]:
             queue += fresh
         return found
     by_parent: dict[int, list[ProcessRow]] = {}
-    for row in _table():
+    for row in _table(proc):
         by_parent.setdefault(row.parent, []).append(row)
     level = by_parent.get(root, [])
     while level:
@@ -82,17 +98,20 @@ def descendants(root: int) -> list[ProcessRow]:
     return found
 
 
-def stop(root: int, *, spare: frozenset[int] = frozenset()) -> list[int]:
+def stop(root: int, *, spare: frozenset[int] = frozenset(), proc: int | None = None) -> list[int]:
     """Stop every process below `root` but those in `spare`; return those it stopped, in order.
+
+    `proc` is that of `descendants`.
 
     A shell that sees its child stopped takes it for Ctrl+Z and goes on with its next command.
     So a parent has really stopped before its child is told to, and what stood still before is
     left alone. Rounds go on until one finds nothing new: a process may fork while it is stopped.
     """
-    done: set[int] = set()
+    done = set(spare)
     order: list[int] = []
     while True:
-        fresh = [row for row in descendants(root) if row.pid not in done and row.state not in "ZX"]
+        rows = descendants(root, proc)
+        fresh = [row for row in rows if row.pid not in done and row.state not in "ZX"]
         if not fresh:
             return order
         parents = {row.parent for row in fresh}
@@ -106,15 +125,16 @@ def stop(root: int, *, spare: frozenset[int] = frozenset()) -> list[int]:
                 continue
             order.append(row.pid)
             if row.pid in parents:
-                _wait_until_stopped(row.pid)
+                _wait_until_stopped(row.pid, proc)
         for row in fresh:
-            _wait_until_stopped(row.pid)
+            if row.pid not in parents:
+                _wait_until_stopped(row.pid, proc)
 
 
-def _wait_until_stopped(pid: int) -> None:
+def _wait_until_stopped(pid: int, proc: int | None) -> None:
     deadline = time.monotonic() + _STOP_DEADLINE_S
     while time.monotonic() < deadline:
-        row = _row(pid)
+        row = _row(pid, proc)
         if row is None or row.state in "TtZX":
             return
         time.sleep(_POLL_S)

@@ -100,6 +100,9 @@ class IsolatedGuest(AgentGuest):
     async def stop(self) -> None:
         """End every program: PID 1 takes all others with it."""
         self._dead = True
+        # Whoever holds the root last waits for the kernel to take all mounts apart, some
+        # milliseconds: that is for PID 1 to do, as it ends.
+        self._files.close()
         if init := self._agents.get(_INIT):
             await init.client.end()
         await super().stop()
