@@ -11,6 +11,7 @@ overlay as well, `<folder>/merged`, whose changes `<folder>/root` takes.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import os
 import socket
@@ -117,8 +118,25 @@ def _overlay(target: str, upper: str, work: str, lower: Sequence[str]) -> None:
         "upperdir": _escaped(upper),
         "workdir": _escaped(work),
     }
-    text = ",".join(f"{key}={value}" for key, value in options.items())
-    mount("overlay", target, "overlay", options=f"{text},userxattr")
+    text = ",".join([*(f"{key}={value}" for key, value in options.items()), "userxattr"])
+    # Otherwise each overlay that goes has the whole file system below it written to the disk.
+    # Nobody needs that: no sandbox outlasts the machine it is on.
+    _forget_last_boot(work)
+    try:
+        mount("overlay", target, "overlay", options=f"{text},volatile")
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        mount("overlay", target, "overlay", options=text)  # Linux before 5.10
+
+
+def _forget_last_boot(work: str) -> None:
+    """Remove the mark that a volatile overlay leaves: with it no other takes the folder."""
+    mark = f"{work}/work/incompat/volatile"
+    with contextlib.suppress(OSError):
+        os.unlink(f"{mark}/dirty")
+        os.rmdir(mark)
+        os.rmdir(os.path.dirname(mark))
 
 
 def _escaped(path: str) -> str:
