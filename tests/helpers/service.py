@@ -7,9 +7,13 @@ Paths: `/echo` answers with the request as JSON; `/upload` with the number of by
 `/half` breaks in the middle of its body; `/silent` closes without an answer; `/status/N`;
 `/early` answers before it reads the body; `/hints` sends a 103 first; `/trailers` ends with one;
 `/raw?HEX[&stay]` sends these bytes, then closes or waits for the client's end; `/duplex` sends
-the body's pieces back while they come; `/watched` says `start`, and notes in the file `noted` how
-the client went; `/flood` sends without an end, and notes in the file `sent` how much; `/crash`
-ends the program in the middle of an answer; `/late/MS` answers after so many milliseconds.
+the body's pieces back while they come; `/crash` ends the program in the middle of an answer;
+`/late/MS` answers after so many milliseconds.
+
+Some leave a note in a file: `/watched` says `start`, and notes in `noted` how the client went;
+`/hold` does so without an answer, after a note in `held`; `/whole` notes in `whole` whether the
+body came whole, and how much of it; `/flood` sends until nobody takes any more, and notes in `sent`
+how much.
 
 An upgrade to anything is accepted and echoed byte for byte; with `Mode: late` the service waits for
 the client's end and then says how much came; with `Mode: other` it switches to something else.
@@ -38,14 +42,20 @@ def read_body(stream: BinaryIO, headers: list[tuple[str, str]]) -> int:
     lower = {name.lower(): value for name, value in headers}
     total = 0
     if lower.get("transfer-encoding") == "chunked":
-        while size := int(stream.readline(), 16):
+        while True:
+            line = stream.readline()
+            if not line:
+                raise EOFError(total)
+            if not (size := int(line, 16)):
+                return total
             total += len(stream.read(size))
             stream.readline()
-        return total
     left = int(lower.get("content-length", "0"))
     while left and (data := stream.read(min(left, 65536))):
         left -= len(data)
         total += len(data)
+    if left:
+        raise EOFError(total)
     return total
 
 
@@ -88,6 +98,12 @@ def serve(connection: socket.socket) -> None:
             stream.readline()
         connection.sendall(b"0\r\n\r\n")
         return
+    if path == "/whole":
+        try:
+            note("whole", f"whole {read_body(stream, headers)}")
+        except (OSError, ValueError, EOFError) as error:
+            note("whole", f"half {error}")
+        return
     received = read_body(stream, headers)
     if path == "/upload":
         text = str(received)
@@ -123,6 +139,9 @@ def serve(connection: socket.socket) -> None:
     elif path == "/watched":
         head(connection, "200 OK", "Content-Type: text/event-stream")
         connection.sendall(b"start")
+        note("noted", "ended" if stream.read() == b"" else "sent more")
+    elif path == "/hold":
+        note("held", "yes")
         note("noted", "ended" if stream.read() == b"" else "sent more")
     elif path == "/flood":
         head(connection, "200 OK", "Content-Type: application/octet-stream")
@@ -175,13 +194,14 @@ def handle(connection: socket.socket) -> None:
             if isinstance(connection, ssl.SSLSocket):
                 connection.do_handshake()
             serve(connection)
-        except OSError:
+        except (OSError, EOFError):
             return
 
 
 if __name__ == "__main__":
     bind = sys.argv[2] if len(sys.argv) > 2 else "127.0.0.1"
-    listener = socket.create_server((bind, int(sys.argv[1])), backlog=64)
+    family = socket.AF_INET6 if ":" in bind else socket.AF_INET
+    listener = socket.create_server((bind, int(sys.argv[1])), family=family, backlog=512)
     if len(sys.argv) > 3:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(sys.argv[3])
