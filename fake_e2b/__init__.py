@@ -10,6 +10,7 @@ from fake_e2b.domain.errors import (
     UsageError,
 )
 from fake_e2b.testing.fake import FakeE2B
+from fake_e2b.testing.templates import SandboxTemplate, TemplateFile
 
 __all__ = [
     "FakeE2B",
@@ -17,7 +18,9 @@ __all__ = [
     "GapError",
     "InjectedFaultError",
     "RuntimeUnavailableError",
+    "SandboxTemplate",
     "ServiceError",
+    "TemplateFile",
     "UsageError",
     "__version__",
 ]

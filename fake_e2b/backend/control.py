@@ -13,11 +13,17 @@ from fake_e2b.backend.sandboxes import Sandboxes, Sign
 from fake_e2b.backend.settings import ControlSettings
 from fake_e2b.backend.store import Store
 from fake_e2b.backend.teams import Teams
+from fake_e2b.backend.template_builds import MakeLayer, TemplateBuilds
 from fake_e2b.backend.templates import Templates
 from fake_e2b.backend.together import Together, one_by_one
 from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.ids import IdSource
-from fake_e2b.domain.ports import Event, Runtime
+from fake_e2b.domain.ports import Event, LayerID, Runtime
+from fake_e2b.domain.recipe import Recipe
+
+
+async def _no_layer(recipe: Recipe, base: LayerID | None) -> LayerID:
+    raise OSError("nothing makes layers here")
 
 
 class ControlBackend:
@@ -31,6 +37,7 @@ class ControlBackend:
         runtime: Makes guests; started by the server.
         machines: Puts envd and the interpreter on a guest.
         make_event: Makes the flags that waiting requests await (`asyncio.Event`).
+        make_layer: Makes the files of templates that users define.
         sign: `fake_e2b.wire.signature.sign`.
         settings: Limits.
         together: Awaits several steps at once.
@@ -45,6 +52,7 @@ class ControlBackend:
         machines: MachineFactory,
         make_event: Callable[[], Event],
         sign: Sign,
+        make_layer: MakeLayer = _no_layer,
         settings: ControlSettings | None = None,
         together: Together = one_by_one,
     ) -> None:
@@ -54,6 +62,13 @@ class ControlBackend:
         self.together = together
         self.teams = Teams(ids, settings)
         self.templates = Templates(ids, clock.now_ns())
+        self.builds = TemplateBuilds(
+            templates=self.templates,
+            ids=ids,
+            clock=clock,
+            make_layer=make_layer,
+            make_event=make_event,
+        )
         self.listing = Listing(store)
         self.metrics = Metrics(store, clock)
         self.logs = Logs(clock)
@@ -65,6 +80,7 @@ class ControlBackend:
             runtime=runtime,
             machines=machines,
             templates=self.templates,
+            builds=self.builds,
             teams=self.teams,
             make_event=make_event,
             sign=sign,

@@ -11,7 +11,8 @@ from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.envd_errors import EnvdError, EnvdKind
 from fake_e2b.domain.ids import IdSource
 from fake_e2b.domain.ports import Guest
-from fake_e2b.domain.user import ROOT, User
+from fake_e2b.domain.setup import PLAIN, Setup
+from fake_e2b.domain.user import BUILT_IN_USERS, ROOT, User
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """The daemon's own PATH, which commands start with."""
@@ -27,6 +28,7 @@ class Envd:
         guest: The machine it runs on.
         access_token: What `X-Access-Token` must hold; None leaves every route open.
         env_vars: The variables given when the sandbox was created; every command gets them.
+        setup: Whom requests mean that name nobody, and where commands start.
 
     Attributes:
         env_vars: The global variables: those given, and the daemon's own `E2B_…`, which win.
@@ -44,6 +46,7 @@ class Envd:
         template_id: str,
         access_token: str | None,
         env_vars: Mapping[str, str],
+        setup: Setup = PLAIN,
     ) -> None:
         self.guest = guest
         self.clock = clock
@@ -55,8 +58,8 @@ class Envd:
             "E2B_SANDBOX_ID": sandbox_id,
             "E2B_TEMPLATE_ID": template_id,
         }
-        self.default_user = "user"
-        self.default_workdir = "/home/user"
+        self.default_user = setup.user
+        self.default_workdir = setup.workdir or BUILT_IN_USERS[setup.user].home
         self.processes = ProcessTable(guest, clock)
         self.watchers = Watchers(guest.files, ids)
 

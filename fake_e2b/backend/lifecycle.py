@@ -118,7 +118,7 @@ class Lifecycle:
         guest: Guest | None = None
         try:
             guest = await self._runtime.create(sandbox.sandbox_id, base=base, limits=sandbox.limits)
-            machine = await self._machines(sandbox, guest)
+            machine = await self._machines(sandbox, guest, fresh=True)
             if epoch != self._epoch:
                 raise ControlError(ControlKind.CREATE_FAILED)
         except BaseException as error:
@@ -217,7 +217,7 @@ class Lifecycle:
         sandbox.env_vars = {}
         guest = await self._runtime.boot(sandbox.sandbox_id)
         try:
-            return await self._machines(sandbox, guest)
+            return await self._machines(sandbox, guest, fresh=False)
         except BaseException:
             await guest.stop()
             raise

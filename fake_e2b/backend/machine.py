@@ -63,4 +63,8 @@ class Machine:
 class MachineFactory(Protocol):
     """Puts envd and the interpreter on a fresh guest; the server hands it to the backend."""
 
-    async def __call__(self, sandbox: Sandbox, guest: Guest) -> Machine: ...
+    async def __call__(self, sandbox: Sandbox, guest: Guest, *, fresh: bool) -> Machine:
+        """Args:
+        fresh: The sandbox is new; else an earlier machine of it has ended.
+        """
+        ...

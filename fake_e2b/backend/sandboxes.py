@@ -17,6 +17,7 @@ from fake_e2b.backend.machine import Machine, MachineFactory
 from fake_e2b.backend.snapshots import Snapshots
 from fake_e2b.backend.store import Move, Record, Store
 from fake_e2b.backend.teams import Teams
+from fake_e2b.backend.template_builds import TemplateBuilds
 from fake_e2b.backend.templates import Templates
 from fake_e2b.backend.together import Together
 from fake_e2b.domain.clock import SECOND_NS, Clock
@@ -67,6 +68,7 @@ class Sandboxes:
         runtime: Makes guests.
         machines: Puts envd and the interpreter on a guest.
         templates: What sandboxes start from.
+        builds: Makes their files.
         teams: Who owns them.
         make_event: Makes the flags that waiting requests await.
         sign: Computes the signature of a file URL.
@@ -83,6 +85,7 @@ class Sandboxes:
         runtime: Runtime,
         machines: MachineFactory,
         templates: Templates,
+        builds: TemplateBuilds,
         teams: Teams,
         make_event: Callable[[], Event],
         sign: Sign,
@@ -93,6 +96,7 @@ class Sandboxes:
         self._clock = clock
         self._ids = ids
         self._templates = templates
+        self._builds = builds
         self._sign = sign
         self._together = together
         self._lifecycle = Lifecycle(
@@ -126,7 +130,8 @@ class Sandboxes:
         template, build = self._templates.resolve(team, request.template)
         network = admit(request, team, template, has_volume=lambda name: False)
         sandbox = self._new_sandbox(team, template, build, request, network)
-        await self._lifecycle.launch(sandbox, team, request.timeout_s, base=build.layer_id)
+        base = await self._builds.layer(build)
+        await self._lifecycle.launch(sandbox, team, request.timeout_s, base=base)
         return sandbox
 
     def _new_sandbox(

@@ -224,8 +224,10 @@ class Snapshots:
             await self._release(build)
 
     async def _release(self, build: Build) -> None:
-        if build.layer_id is not None:
-            await self._lifecycle.release(build.layer_id)
+        layer_id, build.layer_id = build.layer_id, None
+        build.gone = True
+        if layer_id is not None:
+            await self._lifecycle.release(layer_id)
 
 
 @dataclass(frozen=True, slots=True)

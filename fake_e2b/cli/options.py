@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.server.settings import DEFAULT_DOMAIN
 from fake_e2b.testing import FakeE2B
+from fake_e2b.testing.template_file import load_templates
 
 DEFAULT_PORT = 3000
 _HIGHEST_PORT = 65535
@@ -55,6 +57,12 @@ def add_fake_options(parser: argparse.ArgumentParser) -> None:
         metavar="KEY",
         help="a key that is valid, in place of a made-up one; may be given several times",
     )
+    group.add_argument(
+        "--templates",
+        type=Path,
+        metavar="FILE",
+        help="a TOML file with templates of your own, see docs/templates.md",
+    )
 
 
 def make_fake(
@@ -72,6 +80,7 @@ def make_fake(
         api_keys=arguments.api_key,
         tls=arguments.tls,
         domain=arguments.domain,
+        templates=[] if arguments.templates is None else load_templates(arguments.templates),
         host=host,
         port=port,
         allow_remote=allow_remote,

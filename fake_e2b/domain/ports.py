@@ -85,6 +85,10 @@ class Files(Protocol):
         """One folder; its parent exists. `mode` is exact (no umask)."""
         ...
 
+    def symlink(self, target: str, path: str, owner: User) -> None:
+        """A link at `path`, whose parent exists and which itself does not."""
+        ...
+
     def rename(self, source: str, destination: str) -> None: ...
     def remove(self, path: str) -> None:
         """Recursive, never through symlinks; a missing path is no error."""

@@ -7,6 +7,29 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
+class Start:
+    """What runs in each of a template's sandboxes from the start.
+
+    It keeps the user, folder and variables of the template that named it, whichever ones a
+    template derived from that one has.
+
+    Attributes:
+        command: A shell's text, ``""`` for none.
+        ready_command: The sandbox is ready once this succeeds; ``""``: at once.
+        ready_timeout_s: How long that may take.
+
+    Fact: template.start
+    """
+
+    command: str = ""
+    ready_command: str = ""
+    ready_timeout_s: float = 50.0
+    user: str = "user"
+    workdir: str | None = None
+    env_vars: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Setup:
     """What a template's sandboxes start with, beside their files.
 
@@ -14,19 +37,16 @@ class Setup:
         interpreter: They answer on the code interpreter's port.
         user: Whom commands and files are of when a request names nobody.
         workdir: Where commands start; None: the user's home.
-        env_vars: For the start and the ready command alone.
-        start_command: A shell's text, ``""`` for none; runs as `user` in `workdir`.
-        ready_command: A sandbox is ready once this succeeds; ``""``: at once.
-        ready_timeout_s: How long that may take.
+        env_vars: For the start and the ready command alone, and templates derived from this one.
+
+    Fact: template.setup.defaults
     """
 
     interpreter: bool = False
     user: str = "user"
     workdir: str | None = None
     env_vars: Mapping[str, str] = field(default_factory=dict)
-    start_command: str = ""
-    ready_command: str = ""
-    ready_timeout_s: float = 50.0
+    start: Start | None = None
 
 
 PLAIN = Setup()

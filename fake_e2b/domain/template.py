@@ -9,6 +9,7 @@ from fake_e2b.domain.errors import FakeE2BError
 from fake_e2b.domain.ids import SandboxID, TeamID, TemplateID
 from fake_e2b.domain.limits import NO_LIMITS, Limits
 from fake_e2b.domain.ports import LayerID
+from fake_e2b.domain.recipe import Recipe
 from fake_e2b.domain.setup import PLAIN, Setup
 
 DEFAULT_TAG = "default"
@@ -16,14 +17,18 @@ _NAME = re.compile(r"[a-z0-9-_]+")
 _TAG = re.compile(r"[a-z0-9-_.]+")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Build:
     """One ready build of a template.
 
     Attributes:
-        layer_id: The files its sandboxes start with; None for the machine's own.
+        layer_id: The files its sandboxes start with; None for the machine's own, and while those
+            of a `recipe` were never needed.
         setup: The rest of it.
         source_id: The sandbox that it is a snapshot of; None when it is none.
+        recipe: How its files are made.
+        base: What the recipe starts from.
+        gone: Its template was deleted; what is to be made from it cannot be made any more.
     """
 
     build_id: str
@@ -31,6 +36,9 @@ class Build:
     layer_id: LayerID | None = None
     setup: Setup = PLAIN
     source_id: SandboxID | None = None
+    recipe: Recipe | None = None
+    base: Build | None = None
+    gone: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -154,6 +154,12 @@ class RootedFiles:
                 os.close(made)
             self._ownership.assign(place.folder, place.name, place.path, owner)
 
+    def symlink(self, target: str, path: str, owner: User) -> None:
+        """See `Files.symlink`."""
+        with self._resolve(path, follow=False) as place:
+            os.symlink(target, place.name, dir_fd=place.folder)
+            self._ownership.assign(place.folder, place.name, place.path, owner)
+
     def rename(self, source: str, destination: str) -> None:
         """See `Files.rename`."""
         with (

@@ -19,7 +19,8 @@ from fake_e2b.data_plane.interpreter import interpreter_app
 from fake_e2b.data_plane.proxy import proxy_app
 from fake_e2b.domain.clock import Clock, ManualClock
 from fake_e2b.domain.errors import UsageError
-from fake_e2b.domain.ids import IdSource
+from fake_e2b.domain.ids import IdSource, TemplateID
+from fake_e2b.domain.recipe import Definition
 from fake_e2b.domain.sandbox import OnTimeout, Sandbox
 from fake_e2b.runtime.clock import SystemClock
 from fake_e2b.runtime.select import choose_runtime
@@ -30,6 +31,7 @@ from fake_e2b.server.machines import Machines
 from fake_e2b.server.reaper import Reaper
 from fake_e2b.server.settings import Address, Settings, client_environment
 from fake_e2b.server.streams import App, OpenRequests
+from fake_e2b.server.template_build import LayerMaker
 from fake_e2b.wire.openapi import openapi_document
 from fake_e2b.wire.signature import sign
 
@@ -68,6 +70,7 @@ class Fake:
             runtime=self.runtime,
             machines=self._machines.boot,
             make_event=asyncio.Event,
+            make_layer=LayerMaker(self.runtime).make,
             sign=sign,
             settings=ControlSettings(
                 max_length_hours=settings.max_length_hours,
@@ -76,6 +79,8 @@ class Fake:
             together=_together,
         )
         self.api_key = self._make_teams()
+        for definition in settings.templates:
+            self.add_template(definition)
         self.access_token = f"sk_e2b_{self.ids.hex_token(40)}"
         self.env = {
             **client_environment(address, api_key=self.api_key, access_token=self.access_token),
@@ -115,6 +120,15 @@ class Fake:
             for key in keys:
                 teams.add_key(team, key)
         return api_key
+
+    def add_template(self, definition: Definition) -> TemplateID:
+        """Give the first team a template.
+
+        Raises:
+            UsageError: Its base does not exist.
+        """
+        team = next(iter(self.backend.teams))
+        return self.backend.builds.define(team, definition).template_id
 
     def _admin_parts(self) -> AdminParts:
         return AdminParts(

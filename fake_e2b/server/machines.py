@@ -13,6 +13,7 @@ from fake_e2b.domain.ids import IdSource
 from fake_e2b.domain.ports import Guest
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.runtime.interpreter.host import KernelHost
+from fake_e2b.server.start_command import Starter
 
 
 class Machines:
@@ -22,9 +23,14 @@ class Machines:
         self._clock = clock
         self._ids = ids
         self._kernels = KernelHost()
+        self._starter = Starter()
 
-    async def boot(self, sandbox: Sandbox, guest: Guest) -> Machine:
-        """A machine whose daemon has just started."""
+    async def boot(self, sandbox: Sandbox, guest: Guest, *, fresh: bool) -> Machine:
+        """A machine whose daemon has just started; with what a new one runs from the start.
+
+        Raises:
+            ControlError: TEMPLATE_NOT_READY.
+        """
         envd = Envd(
             guest,
             self._clock,
@@ -33,9 +39,12 @@ class Machines:
             template_id=sandbox.template_id,
             access_token=sandbox.envd_access_token,
             env_vars=sandbox.env_vars,
+            setup=sandbox.setup,
         )
         # After the request that boots it has its answer, and before any other is read.
         asyncio.get_running_loop().call_soon(_write_identity, envd)
+        if fresh and sandbox.setup.start is not None:
+            await self._starter.run(envd, sandbox.setup.start)
         if not sandbox.setup.interpreter:
             return Machine(guest, envd)
         interpreter = Interpreter(guest, envd, self._kernels, self._clock, self._ids, asyncio.Event)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from fake_e2b.domain.errors import UsageError
+from fake_e2b.domain.recipe import Definition
 
 RuntimeName = Literal["auto", "local", "isolated"]
 ClockName = Literal["real", "manual"]
@@ -30,6 +31,7 @@ class Settings:
         teams: Further teams: slug to keys.
         max_sandboxes: How many sandboxes each team may have running at once.
         max_length_hours: How long one run of a sandbox may last.
+        templates: Of the first team, in an order in which each finds its base.
         any_host: Routing headers count on any host, see `fake_e2b.server.dispatch.route`.
     """
 
@@ -41,6 +43,7 @@ class Settings:
     max_sandboxes: int = 1_100
     max_length_hours: int = 24
     any_host: bool = False
+    templates: tuple[Definition, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

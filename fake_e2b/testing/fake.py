@@ -25,6 +25,7 @@ from fake_e2b.server.settings import (
 from fake_e2b.server.tls import Tls
 from fake_e2b.testing.environment import Environment, completed
 from fake_e2b.testing.sdk_age import TlsChoice, wants_tls
+from fake_e2b.testing.templates import SandboxTemplate
 
 
 class FakeClock:
@@ -84,6 +85,7 @@ class FakeE2B:
         teams: Further teams: slug → their keys.
         max_sandboxes: How many sandboxes a team may have running at once.
         max_length_hours: How long one run of a sandbox may last.
+        templates: Of the fake's own team; each after those it starts from.
         set_environment: Whether the block sets `env` in this process, and lets it resolve
             ``*.localhost`` names such as those of `get_host()`.
         allow_remote: Permit a `host` that other machines reach. They can run commands then.
@@ -106,6 +108,7 @@ class FakeE2B:
         teams: Mapping[str, Sequence[str]] | None = None,
         max_sandboxes: int = 1_100,
         max_length_hours: int = 24,
+        templates: Sequence[SandboxTemplate] = (),
         set_environment: bool = True,
         allow_remote: bool = False,
     ) -> None:
@@ -118,6 +121,7 @@ class FakeE2B:
             max_sandboxes=max_sandboxes,
             max_length_hours=max_length_hours,
             any_host=allow_remote,
+            templates=tuple(each.definition() for each in templates),
         )
         self._host = host
         self._port = port
@@ -279,6 +283,22 @@ class FakeE2B:
             return [copy.copy(sandbox) for sandbox in fake.sandboxes()]
 
         return self._thread().call(copies)
+
+    def add_template(self, template: SandboxTemplate) -> str:
+        """Define a template, or one more build of it; it outlives `reset`.
+
+        Returns:
+            Its ID.
+
+        Raises:
+            UsageError: Its base does not exist.
+        """
+        fake, definition = self._fake(), template.definition()
+
+        async def add() -> str:
+            return fake.add_template(definition)
+
+        return self._thread().call(add)
 
     def reset(self) -> None:
         """Kill every sandbox and forget everything, as after `start`; keys stay valid."""

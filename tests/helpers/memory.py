@@ -170,7 +170,7 @@ class World:
         self.departed: list[str] = []
         self.backend.sandboxes.on_departure(self.departed.append)
 
-    async def _boot(self, sandbox: Sandbox, guest: Any) -> Machine:
+    async def _boot(self, sandbox: Sandbox, guest: Any, *, fresh: bool) -> Machine:
         await self.runtime.step("machine")
         self.booted_with.append(dict(sandbox.env_vars))
         return Machine(guest, MemoryEnvd())

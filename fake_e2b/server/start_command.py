@@ -1,0 +1,139 @@
+"""The command that a template's sandboxes run from the start, and when they count as ready.
+
+The service runs it once, when the template is built, and every sandbox starts from the memory it
+left. Without memory to keep it runs in each sandbox, before `create` answers.
+
+Fact: template.start
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from contextlib import suppress
+
+from fake_e2b.backend.envd import Envd
+from fake_e2b.backend.spawning import Command, spawn_command
+from fake_e2b.domain.control_errors import ControlError, ControlKind
+from fake_e2b.domain.envd_errors import EnvdError
+from fake_e2b.domain.ports import Process
+from fake_e2b.domain.process import Output, ProcessExit
+from fake_e2b.domain.setup import Start
+
+_SHELL = "/bin/bash"
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 2.0
+_START_FAILED = "start command failed: error running start command"
+_SHOWN = 2000
+"""Bytes of a command's last output that an error tells."""
+
+
+class _Reader:
+    """Reads a process to its end, so that it never waits for a reader; keeps the last it said."""
+
+    def __init__(self, process: Process) -> None:
+        self.tail = b""
+        self.process = process
+        self.task = asyncio.get_running_loop().create_task(self._read())
+
+    async def _read(self) -> ProcessExit:
+        with self.process.subscribe() as events:
+            async for event in events:
+                if isinstance(event, Output):
+                    self.tail = (self.tail + event.data)[-_SHOWN:]
+        return await self.process.wait()
+
+    @property
+    def said(self) -> str:
+        text = self.tail.decode(errors="replace").strip()
+        return f": {text}" if text else ""
+
+
+class Starter:
+    """Starts such commands; keeps reading what they say."""
+
+    def __init__(self) -> None:
+        self._reading: set[asyncio.Task[ProcessExit]] = set()
+
+    async def run(self, envd: Envd, start: Start) -> None:
+        """Start the command and wait until the sandbox is ready.
+
+        Raises:
+            ControlError: TEMPLATE_NOT_READY: it failed, or it took too long; the reason says
+                which.
+        """
+        started = await self._start(envd, start) if start.command else None
+        if start.ready_command:
+            await self._wait_until_ready(envd, start, started)
+
+    async def _start(self, envd: Envd, start: Start) -> _Reader:
+        command = _command(envd, start, start.command)
+        config = {"cmd": command.cmd, "args": list(command.args), "cwd": command.cwd}
+        try:
+            started = await envd.processes.start(command, config=config, tag=None)
+        except EnvdError as error:
+            raise _not_ready(f"{_START_FAILED}: {error}") from error
+        return self._read(started.process)
+
+    def _read(self, process: Process) -> _Reader:
+        reader = _Reader(process)
+        self._reading.add(reader.task)
+        reader.task.add_done_callback(self._reading.discard)
+        return reader
+
+    async def _wait_until_ready(self, envd: Envd, start: Start, started: _Reader | None) -> None:
+        loop = asyncio.get_running_loop()
+        deadline, pause_s = loop.time() + start.ready_timeout_s, _FIRST_PAUSE_S
+        while True:
+            reader = self._read(await _spawn(envd, start))
+            try:
+                async with asyncio.timeout_at(deadline):
+                    end = await asyncio.shield(reader.task)
+            except TimeoutError:
+                with suppress(ProcessLookupError):
+                    reader.process.signal(signal.SIGKILL)
+                end = ProcessExit(None, signal.SIGKILL)
+            if end.code == 0:
+                return
+            if started is not None and started.task.done():
+                ended = started.task.result()
+                if ended.code == 0:
+                    return
+                raise _not_ready(f"{_START_FAILED}: {_status(ended)}{started.said}")
+            if loop.time() + pause_s >= deadline:
+                raise _not_ready(
+                    f"ready command failed: ready command timed out after "
+                    f"{start.ready_timeout_s:g}s: {start.ready_command}: {_status(end)}"
+                    f"{reader.said}"
+                )
+            await asyncio.sleep(pause_s)
+            pause_s = min(_LONGEST_PAUSE_S, pause_s * 1.5)
+
+
+async def _spawn(envd: Envd, start: Start) -> Process:
+    try:
+        return await spawn_command(envd.guest, _command(envd, start, start.ready_command))
+    except EnvdError as error:
+        raise _not_ready(f"ready command failed: {error}") from error
+
+
+def _command(envd: Envd, start: Start, text: str) -> Command:
+    user = envd.user(start.user)
+    return Command(
+        cmd=_SHELL,
+        args=("-l", "-c", text),
+        env=envd.environment(user, start.env_vars),
+        cwd=start.workdir or user.home,
+        user=user,
+        pty=None,
+        stdin=False,
+    )
+
+
+def _status(end: ProcessExit) -> str:
+    if end.code is not None:
+        return f"exit status {end.code}"
+    return f"signal: {signal.Signals(end.signal or signal.SIGKILL).name}"
+
+
+def _not_ready(reason: str) -> ControlError:
+    return ControlError(ControlKind.TEMPLATE_NOT_READY, reason=reason)
