@@ -88,7 +88,7 @@ def _drain(fake: FakeE2B) -> None:
     """Leave no guest ahead of need."""
     runtime = fake._fake().runtime
     assert isinstance(runtime, IsolatedRuntime)
-    runtime._wanted_spares = 0
+    runtime._spares._at_hand = runtime._spares._most = 0
     for _ in range(10):
         Sandbox.create("base", timeout=60).kill()
 

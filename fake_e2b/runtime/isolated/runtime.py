@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -20,12 +19,13 @@ from fake_e2b.runtime.isolated import stack
 from fake_e2b.runtime.isolated.guest import IsolatedGuest
 from fake_e2b.runtime.isolated.identity import can_map_range
 from fake_e2b.runtime.isolated.layer import exposed_folders, write_layer
+from fake_e2b.runtime.isolated.spares import Spares
 from fake_e2b.runtime.layers import Layers
 from fake_e2b.runtime.ownership import Ownership, RealOwnership, RecordedOwnership
 from fake_e2b.runtime.run_folder import RunFolder
 from fake_e2b.runtime.watch import WatchHub
 
-_SPARE_GUESTS = 2
+_GUESTS_AT_HAND, _MOST_SPARE_GUESTS = 2, 8
 _NAMES = {user.uid: user.name for user in BUILT_IN_USERS.values()}
 
 
@@ -50,14 +50,13 @@ class IsolatedRuntime:
 
     Args:
         folder: Where to keep the sandboxes; None takes the machine's temporary folder.
-        spares: Guests kept ready.
+        spares: Guests that are replaced at once when they are taken; 0 for none ahead of need.
     """
 
     name = "isolated"
 
-    def __init__(self, folder: str | None = None, *, spares: int = _SPARE_GUESTS) -> None:
+    def __init__(self, folder: str | None = None, *, spares: int = _GUESTS_AT_HAND) -> None:
         self._parent = folder
-        self._wanted_spares = spares
         self._really = can_map_range()
         self._run: RunFolder | None = None
         self._layers: Layers | None = None
@@ -66,10 +65,8 @@ class IsolatedRuntime:
         self._numbers = itertools.count()
         self._places: dict[str, _Place] = {}
         self._guests: dict[_Place, IsolatedGuest] = {}
-        self._spares: deque[tuple[_Place, IsolatedGuest]] = deque()
+        self._spares = Spares(self._make_spare, at_hand=spares, most=_MOST_SPARE_GUESTS)
         self._layer: asyncio.Task[None] | None = None
-        self._filling: asyncio.Task[None] | None = None
-        self._closed = False
         self.watches = WatchHub()
 
     @property
@@ -89,7 +86,7 @@ class IsolatedRuntime:
             asyncio.to_thread(write_layer, f"{self._path}/layer", really=self._really)
         )
         await asyncio.to_thread(self._run.sweep)
-        self._refill()
+        self._spares.fill()
 
     async def prove(self) -> None:
         """Wait for the first guest: with it the machine has granted everything.
@@ -97,8 +94,7 @@ class IsolatedRuntime:
         Raises:
             OSError: It did not; the text says what was refused.
         """
-        assert self._filling is not None, "the runtime was not started"
-        await asyncio.shield(self._filling)
+        await self._spares.one()
 
     @property
     def layers(self) -> Layers:
@@ -159,14 +155,13 @@ class IsolatedRuntime:
     def _ownership(self) -> Ownership:
         return RealOwnership(_NAMES.get, _NAMES.get) if self._really else RecordedOwnership()
 
-    async def _fill(self) -> None:
-        while not self._closed and len(self._spares) < self._wanted_spares:
-            place = self._make_place()
-            self._spares.append((place, await self._bring_up(place)))
-
-    def _refill(self) -> None:
-        if self._filling is None or self._filling.done():
-            self._filling = asyncio.get_running_loop().create_task(self._fill())
+    async def _make_spare(self) -> tuple[_Place, IsolatedGuest]:
+        place = await asyncio.to_thread(self._make_place)
+        try:
+            return place, await self._bring_up(place)
+        except BaseException:
+            self._remove(place)
+            raise
 
     # The port.
 
@@ -176,19 +171,14 @@ class IsolatedRuntime:
         """A guest with fresh files, a spare one if there is any; or one on a layer."""
         if base is not None:
             return await self._start_from(base, sandbox_id, limits)
-        while self._spares:
-            place, guest = self._spares.popleft()
-            if guest.alive:
-                break
-            await guest.kill()
-        else:
-            place = self._make_place()
-            guest = await self._bring_up(place)
+        while (spare := self._spares.take()) is not None and not spare[1].alive:
+            await spare[1].kill()
+        place, guest = spare or await self._make_spare()
         taken = f"{self._path}/{sandbox_id}"
         os.rename(place.folder, taken)  # its mounts stay where they are
         place.folder = taken
         place.limits = limits
-        self._refill()
+        self._spares.fill()
         self._places[sandbox_id] = place
         self._guests[place] = guest
         return guest
@@ -256,15 +246,12 @@ class IsolatedRuntime:
         """Kill all guests and remove everything; twice is fine."""
         if self._run is None:
             return
-        self._closed = True
-        for task in (self._layer, self._filling):
-            if task is not None:
-                with suppress(OSError, RuntimeError):
-                    await task
-        guests = [*self._guests.values(), *(guest for _, guest in self._spares)]
-        await asyncio.gather(*(guest.stop() for guest in guests))
+        if self._layer is not None:
+            with suppress(OSError):
+                await self._layer
+        spares = [guest for _, guest in await self._spares.close()]
+        await asyncio.gather(*(guest.stop() for guest in (*self._guests.values(), *spares)))
         self._guests.clear()
-        self._spares.clear()
         self.watches.close()
         await self._run.settle()
         if self._helper is not None:
