@@ -38,7 +38,7 @@ Send = Callable[[Message], Awaitable[None]]
 _WAITS_S = (0.1, 0.2, 0.3, 0.4)
 """Between the five attempts to connect: a server that was just started may not listen yet."""
 _HIGHEST_PORT = 65535
-_READ = 1 << 16
+_READ = 1 << 18
 _DIAL_S = 30
 """For one attempt to connect."""
 _MAX_HEAD_BYTES = 10 << 20

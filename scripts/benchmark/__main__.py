@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import measures
+import ports
 import runtimes
 from rows import Row, machine, put_into, table
 from servers import NoServerError, server
@@ -26,7 +27,7 @@ def main() -> None:
 
     rows: list[Row] = []
     with server("canned") as canned, server("fake") as fake:
-        for module in (measures, runtimes):
+        for module in (measures, runtimes, ports):
             for measure in module.MEASURES:
                 name = f"{module.__name__}.{measure.__name__}"
                 if options.only not in name:

@@ -151,10 +151,13 @@ class Agent:
         return {}, ()
 
     def _socket(self, request: Message, _given: list[int]) -> Reply:
-        """A fresh TCP socket that belongs to the guest's network."""
-        made = socket.socket(socket.AddressFamily(request["family"]), socket.SOCK_STREAM)
-        made.setblocking(False)
-        return {}, (made.detach(),)
+        """Fresh TCP sockets that belong to the guest's network."""
+        made = []
+        for _ in range(request["count"]):
+            one = socket.socket(socket.AddressFamily(request["family"]), socket.SOCK_STREAM)
+            one.setblocking(False)
+            made.append(one.detach())
+        return {}, made
 
     def _pause(self, _request: Message, _given: list[int]) -> Reply:
         self._stopped += self._stop()

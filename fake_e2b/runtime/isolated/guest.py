@@ -10,11 +10,13 @@ from fake_e2b.domain.process import SpawnRequest
 from fake_e2b.domain.user import BUILT_IN_USERS, ROOT, USER, User
 from fake_e2b.runtime.agent_guest import AgentGuest
 from fake_e2b.runtime.files import RootedFiles
-from fake_e2b.runtime.guest.client import AgentClient
+from fake_e2b.runtime.guest.client import AgentClient, AgentGoneError
 from fake_e2b.runtime.guest.tree import descendants
 
 _INIT = "root"
 _SUDO_GROUP = 27
+_SOCKETS_AT_A_TIME = 4
+"""A connection into the guest needs a socket made in it: asking for each takes longer."""
 
 
 class IsolatedGuest(AgentGuest):
@@ -39,6 +41,7 @@ class IsolatedGuest(AgentGuest):
         super().__init__(files, remove)
         self._really = really
         self._init_pid = init_pid
+        self._spare: list[socket.socket] = []
         self._adopt(_INIT, init)
 
     def lookup_user(self, name: str) -> User | None:
@@ -80,10 +83,23 @@ class IsolatedGuest(AgentGuest):
             self._dead = True
 
     async def _tcp_socket(self, family: socket.AddressFamily) -> socket.socket:
-        _, fds = await self._agents[_INIT].client.call("socket", family=int(family))
-        made = socket.socket(fileno=fds[0])
-        # It is already; asyncio's debug mode wants the object to know.
-        made.setblocking(False)
+        if family is not socket.AF_INET:
+            return (await self._make_sockets(family, 1))[0]
+        if not self._spare:
+            self._spare += await self._make_sockets(family, _SOCKETS_AT_A_TIME)
+        return self._spare.pop()
+
+    async def _make_sockets(self, family: socket.AddressFamily, count: int) -> list[socket.socket]:
+        init = self._agents[_INIT].client
+        _, fds = await init.call("socket", family=int(family), count=count)
+        made = [socket.socket(fileno=fd) for fd in fds]
+        for each in made:
+            # It is already; asyncio's debug mode wants the object to know.
+            each.setblocking(False)
+        if self._dead:
+            for each in made:
+                each.close()
+            raise AgentGoneError("the sandbox has ended")
         return made
 
     async def _host_pids(self) -> list[int]:
@@ -100,6 +116,8 @@ class IsolatedGuest(AgentGuest):
     async def stop(self) -> None:
         """End every program: PID 1 takes all others with it."""
         self._dead = True
+        while self._spare:
+            self._spare.pop().close()
         # Whoever holds the root last waits for the kernel to take all mounts apart, some
         # milliseconds: that is for PID 1 to do, as it ends.
         self._files.close()
