@@ -1,7 +1,7 @@
 # Sourced by the other scripts: makes what they need, and does nothing twice.
 #
 # Needs only bash and a Python of at least 3.11. Everything goes into folders that git ignores:
-# .venv (the project and its tools), .venvs (older SDKs), tests/sdk/javascript/node_modules.
+# .venv (the project and its tools), .venvs (older SDKs), node_modules of the JavaScript ones.
 
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -50,18 +50,20 @@ make_venv() {
   printf '%s\n' "$wanted" > .venv/.made-for
 }
 
-# node_modules of the JavaScript SDK tests; without node and npm those tests are skipped.
+# node_modules of the JavaScript SDKs' tests; without node and npm those tests are skipped.
 make_node_modules() {
-  local folder=tests/sdk/javascript wanted
+  local folder wanted
   if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
-    say "node or npm is missing: the JavaScript SDK's tests will be skipped"
+    say "node or npm is missing: the JavaScript SDKs' tests will be skipped"
     return
   fi
-  wanted=$(fingerprint "$folder/package-lock.json" "$(node --version)")
-  if is_made "$folder/node_modules" "$wanted"; then return; fi
-  say "installing the JavaScript SDK"
-  (cd "$folder" && npm ci --silent --no-audit --no-fund --ignore-scripts)
-  printf '%s\n' "$wanted" > "$folder/node_modules/.made-for"
+  for folder in tests/sdk/javascript tests/sdk/generations/javascript; do
+    wanted=$(fingerprint "$folder/package-lock.json" "$(node --version)")
+    if is_made "$folder/node_modules" "$wanted"; then continue; fi
+    say "installing the JavaScript SDKs of $folder"
+    (cd "$folder" && npm ci --silent --no-audit --no-fund --ignore-scripts)
+    printf '%s\n' "$wanted" > "$folder/node_modules/.made-for"
+  done
 }
 
 # .venvs/<name>: one environment for each older SDK in tests/sdk/generations/releases.txt.

@@ -1,4 +1,4 @@
-"""Runs the JavaScript SDK's tests, which stand in `tests/sdk/javascript`, on node's test runner."""
+"""Runs the tests in JavaScript of the published SDKs, new and old, on node's test runner."""
 
 from __future__ import annotations
 
@@ -16,39 +16,71 @@ FOLDER = Path(__file__).parent / "javascript"
 NODE = shutil.which("node")
 OLDEST_NODE = 20
 FILES = sorted(path.name for path in FOLDER.glob("*.test.mjs"))
+OLD = Path(__file__).parent / "generations" / "javascript"
+URLS = ("E2B_API_URL", "E2B_SANDBOX_URL", "E2B_VOLUME_API_URL")
 
 
 @cache
-def why_not() -> str:
-    """Why the tests cannot run here; empty when they can."""
+def why_not(folder: Path = FOLDER, package: str = "e2b") -> str:
+    """Why the tests of a folder cannot run here; empty when they can."""
     if NODE is None:
         return "node is not installed"
     version = subprocess.run([NODE, "--version"], capture_output=True, text=True).stdout.strip()
     if int(version.removeprefix("v").partition(".")[0]) < OLDEST_NODE:
         return f"node is {version}; the JavaScript SDK needs {OLDEST_NODE} or newer"
-    if not (FOLDER / "node_modules" / "e2b").is_dir():
+    if not (folder / "node_modules" / package).is_dir():
         return "the JavaScript SDK is not installed (scripts/test installs it where npm is)"
     return ""
+
+
+def run(folder: Path, name: str, variables: dict[str, str]) -> None:
+    """Run one file of tests with these variables and what node itself needs: no luck inherited."""
+    assert NODE is not None
+    finished = subprocess.run(
+        [NODE, "--test", "--test-reporter=spec", "--test-timeout=60000", name],
+        cwd=folder,
+        env={"PATH": os.environ["PATH"], "HOME": str(folder), **variables},
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
 
 
 @pytest.mark.javascript
 @pytest.mark.skipif(bool(why_not()), reason=why_not())
 @pytest.mark.parametrize("name", FILES)
 def test_the_published_javascript_sdk(name: str) -> None:
-    assert NODE is not None
     with FakeE2B() as fake:
-        # Only the fake's variables and what node itself needs: nothing may be inherited by luck.
-        environment = {"PATH": os.environ["PATH"], "HOME": str(FOLDER), **fake.env()}
-        finished = subprocess.run(
-            [NODE, "--test", "--test-reporter=spec", "--test-timeout=60000", name],
-            cwd=FOLDER,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-    assert finished.returncode == 0, finished.stdout + finished.stderr
+        run(FOLDER, name, fake.env())
 
 
-def test_the_lock_file_names_no_registry() -> None:
-    assert '"resolved"' not in (FOLDER / "package-lock.json").read_text()
+@pytest.mark.javascript
+@pytest.mark.skipif(bool(why_not()), reason=why_not())
+@pytest.mark.parametrize("name", ["tour.test.mjs", "secured_access.test.mjs"])
+def test_it_by_the_domain_alone(name: str) -> None:
+    with FakeE2B(tls=True, set_environment=False) as fake:
+        variables = {name: value for name, value in fake.env().items() if name not in URLS}
+        run(FOLDER, name, variables)
+
+
+@pytest.mark.javascript
+@pytest.mark.generations
+@pytest.mark.skipif(bool(why_not(OLD, "e2b-1.0")), reason=why_not(OLD, "e2b-1.0"))
+@pytest.mark.parametrize(
+    ("sdk", "interpreter"),
+    [
+        ("e2b-1.0", "code-interpreter-1.0"),
+        ("e2b-2.2", ""),
+        # This interpreter stands on the newest SDK, which does know E2B_SANDBOX_URL.
+        ("e2b-2.6", "code-interpreter-2.6"),
+    ],
+)
+def test_old_releases_by_the_domain(sdk: str, interpreter: str) -> None:
+    with FakeE2B(tls=True, set_environment=False) as fake:
+        run(OLD, "old.test.mjs", {**fake.env(), "SDK": sdk, "INTERPRETER": interpreter})
+
+
+@pytest.mark.parametrize("folder", [FOLDER, OLD])
+def test_the_lock_file_names_no_registry(folder: Path) -> None:
+    assert '"resolved"' not in (folder / "package-lock.json").read_text()
