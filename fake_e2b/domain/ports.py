@@ -41,6 +41,7 @@ class Capability(Enum):
     NO_NETWORK = "nothing leaves the machine"
     RECURSIVE_KILL = "killing a sandbox ends every process it ever started"
     WATCHERS = "changes of files are reported"
+    LIMITS = "a template's limits of memory and disk hold"
 
 
 class ByteFile(Protocol):
@@ -177,7 +178,7 @@ class StdinClosedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ResourceUsage:
-    """What a sandbox's processes use now; sizes in bytes, CPU in percent of `cpu_count`."""
+    """What a sandbox uses now; sizes in bytes, CPU in percent of one."""
 
     cpu_count: int
     cpu_used_pct: float
@@ -194,10 +195,13 @@ class Joining:
     Attributes:
         namespaces_of: Host PID whose namespaces to enter; None when there are none to enter.
         path_prefix: What stands before a sandbox path on the host ("" when paths are the same).
+        group: The file of the host to write "0" to first, which makes the writer a member of
+            the guest's control group; None without one.
     """
 
     namespaces_of: int | None
     path_prefix: str
+    group: str | None = None
 
 
 class Guest(Protocol):

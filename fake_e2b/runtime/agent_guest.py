@@ -11,13 +11,15 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from fake_e2b.domain.entry import DiskUsage
 from fake_e2b.domain.ports import ResourceUsage
 from fake_e2b.domain.process import SpawnError, SpawnRequest
 from fake_e2b.domain.user import BUILT_IN_USERS, User
 from fake_e2b.runtime.files import RootedFiles
 from fake_e2b.runtime.guest.client import AgentClient, AgentGoneError
+from fake_e2b.runtime.guest.usage import Counters
 from fake_e2b.runtime.process import GuestProcess
-from fake_e2b.runtime.usage import UsageMeter
+from fake_e2b.runtime.usage import DiskMeter, UsageMeter
 
 
 @dataclass
@@ -34,9 +36,10 @@ class AgentGuest:
     Subclasses say where sandbox paths are, and bring the agent up.
     """
 
-    def __init__(self, files: RootedFiles, remove: Callable[[], None]) -> None:
+    def __init__(self, files: RootedFiles, remove: Callable[[], None], disk: DiskMeter) -> None:
         self._files = files
         self._remove = remove
+        self._disk = disk
         self._agents: dict[str, Agent] = {}
         self._agent_locks: dict[str, asyncio.Lock] = {}
         self._dead = False
@@ -156,11 +159,27 @@ class AgentGuest:
         raise NotImplementedError
 
     async def usage(self) -> ResourceUsage:
-        """What its programs use now."""
-        return self._meter.read(await self._host_pids(), self._files.disk_usage())
+        """What it uses now.
 
-    async def _host_pids(self) -> list[int]:
-        raise NotImplementedError
+        Raises:
+            OSError: It has ended.
+        """
+        counters, disk = await asyncio.gather(self._count(), self._disk_usage())
+        return self._meter.read(counters, disk, self._mem_total())
+
+    async def _count(self) -> Counters:
+        counts = [
+            (await agent.client.call("count"))[0]["counters"]
+            for agent in tuple(self._agents.values())
+        ]
+        return Counters(*map(sum, zip(*counts, strict=True)))
+
+    async def _disk_usage(self) -> DiskUsage:
+        return await self._disk.read()
+
+    def _mem_total(self) -> int | None:
+        """Its limit in bytes; None for the machine's."""
+        return None
 
     async def pause(self) -> None:
         """Stop every program, parents first; the agents themselves go on."""
@@ -172,16 +191,20 @@ class AgentGuest:
         for agent in reversed(tuple(self._agents.values())):
             await agent.client.call("resume")
 
-    async def stop(self) -> None:
-        """End every program; the files stay for a later boot."""
+    async def end(self) -> None:
+        """End every program, whatever becomes of the files; twice is fine."""
         self._dead = True
         for agent in tuple(self._agents.values()):
             await agent.client.end()
         self._files.close()
 
+    async def stop(self) -> None:
+        """End every program; the files stay for a later boot."""
+        await self.end()
+
     async def kill(self) -> None:
         """End every program and remove every file."""
-        await self.stop()
+        await self.end()
         self._remove()
 
     # Agents.

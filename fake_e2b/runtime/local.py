@@ -26,12 +26,12 @@ from fake_e2b.runtime.copying import copy_tree
 from fake_e2b.runtime.files import RootedFiles
 from fake_e2b.runtime.guest.helper import Helper
 from fake_e2b.runtime.guest.sudo import sudo_script
-from fake_e2b.runtime.guest.tree import descendants
 from fake_e2b.runtime.layers import Layer, Layers
 from fake_e2b.runtime.ownership import RecordedOwnership
 from fake_e2b.runtime.resolve import FOLDER
 from fake_e2b.runtime.run_folder import RunFolder
 from fake_e2b.runtime.stand_ins import write_stand_ins
+from fake_e2b.runtime.usage import DiskMeter
 from fake_e2b.runtime.watch import WatchHub
 
 _STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -59,7 +59,7 @@ class LocalGuest(AgentGuest):
             watches=runtime.watches,
             path_prefix=root,
         )
-        super().__init__(files, lambda: runtime.remove(sandbox_id))
+        super().__init__(files, lambda: runtime.remove(sandbox_id), DiskMeter(lambda: [root]))
 
     def _host_path(self, path: str) -> str:
         if path == self._root or path.startswith(self._root + "/"):
@@ -92,12 +92,6 @@ class LocalGuest(AgentGuest):
         made = socket.socket(family, socket.SOCK_STREAM)
         made.setblocking(False)
         return made
-
-    async def _host_pids(self) -> list[int]:
-        if not (agent := self._agents.get(_AGENT)):
-            return []
-        message, _ = await agent.client.call("ping")
-        return [row.pid for row in descendants(message["pid"])]
 
     def joining(self) -> Joining:
         """No namespaces; files lie below the sandbox's folder."""
@@ -269,7 +263,7 @@ class LocalRuntime:
         self._closing = True
         if self._filling is not None:
             await self._filling
-        await asyncio.gather(*(guest.stop() for guest in self._guests.values()))
+        await asyncio.gather(*(guest.end() for guest in self._guests.values()))
         self._guests.clear()
         self._spares.clear()
         self.watches.close()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from fake_e2b.domain.ports import Capability, Guest, Runtime
+from fake_e2b.domain.ports import Capability, Guest, ResourceUsage, Runtime
 from fake_e2b.domain.process import ProcessExit, PtySize, SpawnError
 from fake_e2b.domain.user import ROOT, USER
 from fake_e2b.runtime.select import choose_runtime
@@ -421,9 +421,38 @@ class TestUsage:
             await asyncio.sleep(0.1)
             busy = await guest.usage()
         assert busy.mem_used > idle.mem_used + 40_000_000
-        assert busy.cpu_used_pct > 0
+        assert 0 < busy.cpu_used_pct <= 100 * busy.cpu_count
         assert busy.mem_total > busy.mem_used
-        assert busy.disk.total > 0
+        process.signal(signal.SIGKILL)
+        await process.wait()
+        await until_it_uses(lambda: guest.usage(), lambda found: found.cpu_used_pct == 0)
+
+    async def test_short_programs_count_too(self, guest: Guest) -> None:
+        if not os.path.isdir("/proc/self"):
+            pytest.skip("nothing is counted where there is no /proc")
+        await guest.usage()
+        script = "for i in $(seq 40); do python3 -c 'sum(range(300000))'; done"
+        began = asyncio.get_running_loop().time()
+        await run(guest, *shell(script))
+        used = await guest.usage()
+        assert used.cpu_used_pct * (asyncio.get_running_loop().time() - began) > 30
+
+    async def test_the_disk_is_what_the_sandbox_holds(self, guest: Guest) -> None:
+        before = (await guest.usage()).disk
+        assert before.used < 1_000_000
+        await run(guest, *shell("head -c 8M /dev/urandom > file; ln file link"))
+        with guest.files.open_write("/tmp/more", owner=USER) as file:
+            file.write(os.urandom(4 << 20))
+        written = await until_it_uses(
+            lambda: guest.usage(), lambda found: found.disk.used > before.used + (11 << 20)
+        )
+        assert written.disk.used < before.used + (13 << 20)
+        assert written.disk.total > written.disk.used
+        guest.files.remove("/home/user/file")
+        guest.files.remove("/home/user/link")
+        await until_it_uses(
+            lambda: guest.usage(), lambda found: found.disk.used < before.used + (5 << 20)
+        )
 
     async def test_idle_sandboxes_are_light(self, runtime: Runtime, make_guest: MakeGuest) -> None:
         needs(runtime, Capability.RECURSIVE_KILL)
@@ -433,6 +462,16 @@ class TestUsage:
         guests = [await make_guest() for _ in range(200)]
         assert (resident_bytes() - before) / 200 < 500_000
         assert len(guests) == 200
+
+
+async def until_it_uses(
+    ask: Callable[[], Awaitable[ResourceUsage]], condition: Callable[[ResourceUsage], bool]
+) -> ResourceUsage:
+    """Wait for what a sandbox uses."""
+    async with asyncio.timeout(20):
+        while not condition(found := await ask()):  # noqa: ASYNC110 - no event tells
+            await asyncio.sleep(0.02)
+    return found
 
 
 def resident_bytes() -> int:

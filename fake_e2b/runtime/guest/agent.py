@@ -17,7 +17,7 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 
-from . import tree
+from . import tree, usage
 from .frames import FrameReader, Message, send
 from .spawn import Spawner, StartError
 
@@ -60,6 +60,7 @@ class Agent:
             "pause": self._pause,
             "resume": self._resume,
             "ping": self._ping,
+            "count": self._count,
         }
 
     def run(self) -> None:
@@ -73,7 +74,7 @@ class Agent:
                 poll.register(fd, select.POLLIN)
         try:
             while True:
-                ready = {fd for fd, _ in poll.poll()}
+                ready = {fd for fd, _ in poll.poll(self._look())}
                 if self._server_died in ready:
                     return
                 if self._sock.fileno() in ready and not self._serve():
@@ -140,6 +141,11 @@ class Agent:
         self._unreaped.add(started.pid)
         return {"pid": started.pid}, started.fds
 
+    def _count(self, _request: Message, _given: list[int]) -> Reply:
+        """What it and its programs use."""
+        pids = [os.getpid(), *(row.pid for row in tree.descendants(os.getpid()))]
+        return {"counters": usage.count(pids)}, ()
+
     def _ping(self, _request: Message, _given: list[int]) -> Reply:
         return {"pid": os.getpid()}, ()
 
@@ -165,6 +171,10 @@ class Agent:
 
     def _stop(self) -> list[int]:
         return tree.stop(os.getpid())
+
+    def _look(self) -> float | None:
+        """What is to be done now and then; milliseconds until the next time."""
+        return None
 
     def _resume(self, _request: Message, _given: list[int]) -> Reply:
         tree.resume(self._stopped)

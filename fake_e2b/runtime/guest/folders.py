@@ -1,10 +1,22 @@
-"""Removing a folder that sandboxed programs wrote."""
+"""Removing a folder that sandboxed programs wrote, and the control groups of a run."""
 
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from .tools import run_tool
+
+GROUPS = "groups"
+"""The file in a run's folder that names the control groups made for its guests."""
+
+
+def remove_groups(path: str) -> None:
+    """Remove the control groups that a run's folder names; those that are gone are no error."""
+    with suppress(OSError), open(f"{path}/{GROUPS}") as file:
+        for line in file:
+            with suppress(OSError):
+                os.rmdir(line.rstrip("\n"))
 
 
 def remove_tree(path: str) -> None:

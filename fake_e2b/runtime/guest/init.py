@@ -9,11 +9,13 @@ import contextlib
 import os
 import signal
 import socket
+import time
 
-from . import isolate, tree
+from . import isolate, tree, usage
 from .agent import Agent, Reply
 from .frames import Message
 from .kernel import name_process
+from .memory import MemoryWatch
 from .spawn import Spawner
 
 _O_PATH = getattr(os, "O_PATH", os.O_RDONLY)
@@ -32,7 +34,9 @@ class Init(Agent):
         self._agents: set[int] = set()
         self._proc = tree.open_proc()
         self._spawners: dict[int, Spawner] = {}
-        self._operations |= {"fork": self._fork, "root": self._root}
+        self._operations |= {"fork": self._fork, "root": self._root, "limit": self._limit}
+        self._memory: MemoryWatch | None = None
+        self._look_at_s = 0.0
 
     def end_descendants(self) -> None:
         """Kill and reap everything in the PID namespace.
@@ -52,6 +56,24 @@ class Init(Agent):
         """The root folder, and the PID under which the host knows this process."""
         root = os.open("/", _O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         return {"pid": self._host_pid}, (root,)
+
+    def _count(self, _request: Message, _given: list[int]) -> Reply:
+        """What everything in the PID namespace uses, joined from outside or not."""
+        pids = [int(name) for name in os.listdir(self._proc) if name.isdigit()]
+        return {"counters": usage.count(pids, self._proc)}, ()
+
+    def _limit(self, request: Message, _given: list[int]) -> Reply:
+        """Watch over the memory from now on."""
+        self._memory = MemoryWatch(request["memory_mb"], self._proc)
+        return {}, ()
+
+    def _look(self) -> float | None:
+        if self._memory is None or self._stopped:
+            return None
+        now_s = time.monotonic()
+        if now_s >= self._look_at_s:
+            self._look_at_s = now_s + self._memory.look(self._agents)
+        return max(self._look_at_s - now_s, 0) * 1000
 
     def _ping(self, _request: Message, _given: list[int]) -> Reply:
         return {"pid": self._host_pid}, ()

@@ -11,6 +11,7 @@ import resource
 import socket
 from collections.abc import Callable, Iterator
 
+from .disk import lend, mount_disk
 from .frames import FrameReader, Message, send
 from .kernel import CloneFlag, clone, unshare
 from .root_view import enter
@@ -79,9 +80,16 @@ def _limit_processes() -> None:
 
 def build_view(request: Message, sock: socket.socket) -> bool:
     """Enter the guest's view; if it cannot be built, tell the server why and return False."""
+    folder = request["folder"]
     try:
+        if request["disk_mb"] is not None:
+            folder = f"{folder}/disk"
+            os.makedirs(folder, exist_ok=True)
+            mount_disk(folder, request["disk_mb"])
+            if not lend(sock, folder):
+                return False
         enter(
-            request["folder"],
+            folder,
             request["layer"],
             request["expose"],
             request["run"],

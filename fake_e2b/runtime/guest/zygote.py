@@ -18,7 +18,7 @@ import time
 
 from . import isolate, tree
 from .agent import Agent, watch_children
-from .folders import remove_tree
+from .folders import remove_groups, remove_tree
 from .frames import FrameReader, Message
 from .init import Init
 from .kernel import become_subreaper, forget_keys, name_process, open_process, raise_oom_score
@@ -132,6 +132,7 @@ class Zygote:
         while tree.kill_round(os.getpid()):
             self._reap()
             time.sleep(_ROUND_PAUSE_S)
+        remove_groups(self._folder)
         remove_tree(self._folder)
 
 

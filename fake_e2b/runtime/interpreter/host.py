@@ -275,6 +275,7 @@ def _place(joining: Joining, language: str, cwd: str) -> Mapping[str, object]:
     return {
         "language": language,
         "namespaces_of": joining.namespaces_of,
+        "group": joining.group,
         "cwd": prefix + posixpath.normpath(posixpath.join(_HOME, cwd)),
         "home_folder": prefix + _HOME,
         "environment": environment,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
+from fake_e2b.domain.entry import DiskUsage
+from fake_e2b.domain.limits import NO_LIMITS, Limits
 from fake_e2b.domain.ports import Joining
 from fake_e2b.domain.process import SpawnRequest
 from fake_e2b.domain.user import BUILT_IN_USERS, ROOT, USER, User
 from fake_e2b.runtime.agent_guest import AgentGuest
 from fake_e2b.runtime.files import RootedFiles
 from fake_e2b.runtime.guest.client import AgentClient, AgentGoneError
-from fake_e2b.runtime.guest.tree import descendants
+from fake_e2b.runtime.guest.usage import Counters
+from fake_e2b.runtime.isolated.cgroups import MemoryGroup
+from fake_e2b.runtime.usage import DiskMeter
 
 _INIT = "root"
 _SUDO_GROUP = 27
@@ -27,6 +31,8 @@ class IsolatedGuest(AgentGuest):
             has an agent of its own.
         init: Its PID 1.
         init_pid: Its PID 1 as the host knows it.
+        keep: Puts its files where the next boot finds them, when all programs have ended.
+        disk: What its files take where there is no limit.
     """
 
     def __init__(
@@ -35,14 +41,26 @@ class IsolatedGuest(AgentGuest):
         remove: Callable[[], None],
         init: AgentClient,
         init_pid: int,
+        keep: Callable[[], Awaitable[None]],
+        disk: DiskMeter,
         *,
         really: bool,
     ) -> None:
-        super().__init__(files, remove)
+        super().__init__(files, remove, disk)
         self._really = really
+        self._keep = keep
+        self._limits = NO_LIMITS
+        self._group: MemoryGroup | None = None
         self._init_pid = init_pid
         self._spare: list[socket.socket] = []
         self._adopt(_INIT, init)
+
+    @property
+    def _init(self) -> AgentClient:
+        init = self._agents.get(_INIT)
+        if init is None:
+            raise AgentGoneError("the sandbox has ended")
+        return init.client
 
     def lookup_user(self, name: str) -> User | None:
         """From the sandbox's own `/etc/passwd`, where programs may have added users."""
@@ -71,8 +89,7 @@ class IsolatedGuest(AgentGuest):
         uid, gid = map(int, name.split(":"))
         ours, theirs = socket.socketpair()
         with theirs:
-            init = self._agents[_INIT].client
-            await init.call("fork", fds=[theirs.fileno()], uid=uid, gid=gid)
+            await self._init.call("fork", fds=[theirs.fileno()], uid=uid, gid=gid)
         return ours
 
     def _translate(self, request: SpawnRequest) -> tuple[str, Mapping[str, str]]:
@@ -90,8 +107,7 @@ class IsolatedGuest(AgentGuest):
         return self._spare.pop()
 
     async def _make_sockets(self, family: socket.AddressFamily, count: int) -> list[socket.socket]:
-        init = self._agents[_INIT].client
-        _, fds = await init.call("socket", family=int(family), count=count)
+        _, fds = await self._init.call("socket", family=int(family), count=count)
         made = [socket.socket(fileno=fd) for fd in fds]
         for each in made:
             # It is already; asyncio's debug mode wants the object to know.
@@ -102,18 +118,27 @@ class IsolatedGuest(AgentGuest):
             raise AgentGoneError("the sandbox has ended")
         return made
 
-    async def _host_pids(self) -> list[int]:
-        return [row.pid for row in descendants(self._init_pid)]
+    async def _count(self) -> Counters:
+        message, _ = await self._init.call("count")
+        return Counters(*message["counters"])
+
+    async def _disk_usage(self) -> DiskUsage:
+        if self._limits.disk_mb is not None:
+            return self._files.disk_usage()
+        return await super()._disk_usage()
+
+    def _mem_total(self) -> int | None:
+        return None if self._limits.memory_mb is None else self._limits.memory_mb << 20
 
     async def pause(self) -> None:
         """Stop every program, parents first."""
-        await self._agents[_INIT].client.call("pause")
+        await self._init.call("pause")
 
     async def resume(self) -> None:
         """Let the programs go on."""
-        await self._agents[_INIT].client.call("resume")
+        await self._init.call("resume")
 
-    async def stop(self) -> None:
+    async def end(self) -> None:
         """End every program: PID 1 takes all others with it."""
         self._dead = True
         while self._spare:
@@ -123,8 +148,36 @@ class IsolatedGuest(AgentGuest):
         self._files.close()
         if init := self._agents.get(_INIT):
             await init.client.end()
+        await super().end()
+
+    async def stop(self) -> None:
+        """End every program; the files stay for a later boot.
+
+        Raises:
+            OSError: They could not be kept.
+        """
         await super().stop()
+        await self._keep()
 
     def joining(self) -> Joining:
-        """The namespaces of its PID 1; paths are the same."""
-        return Joining(namespaces_of=self._init_pid, path_prefix="")
+        """The namespaces of its PID 1, and its control group; paths are the same."""
+        group = None if self._group is None else self._group.members
+        return Joining(namespaces_of=self._init_pid, path_prefix="", group=group)
+
+    async def limit(self, limits: Limits, group: MemoryGroup | None) -> None:
+        """Hold it to its limit of memory from now on.
+
+        Args:
+            group: Where the kernel does it, at least as a last resort; None where it does not.
+
+        Raises:
+            OSError: It has ended.
+        """
+        self._limits, self._group = limits, group
+        if limits.memory_mb is None:
+            return
+        if group is not None:
+            group.add(self._init_pid)
+        if group is None or limits.disk_mb is not None:
+            # A limited disk lies in memory: the kernel's limit has to leave room for it.
+            await self._init.call("limit", memory_mb=limits.memory_mb)

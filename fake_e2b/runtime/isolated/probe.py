@@ -39,6 +39,7 @@ def probe(folder: str | None = None) -> str | None:
             run=run.path,
             root_below=[],
             below={},
+            disk_mb=None,
         ) as sock:
             sock.settimeout(_DEADLINE_S)
             answer = _first_answer(sock)

@@ -14,8 +14,11 @@ from fake_e2b.domain.user import BUILT_IN_USERS, USER
 from fake_e2b.runtime import skeleton
 from fake_e2b.runtime.files import RootedFiles
 from fake_e2b.runtime.guest.client import AgentClient
+from fake_e2b.runtime.guest.folders import GROUPS
 from fake_e2b.runtime.guest.helper import Helper
 from fake_e2b.runtime.isolated import stack
+from fake_e2b.runtime.isolated.cgroups import MemoryGroup, MemoryGroups
+from fake_e2b.runtime.isolated.disk import Disk
 from fake_e2b.runtime.isolated.guest import IsolatedGuest
 from fake_e2b.runtime.isolated.identity import can_map_range
 from fake_e2b.runtime.isolated.layer import exposed_folders, write_layer
@@ -23,6 +26,7 @@ from fake_e2b.runtime.isolated.spares import Spares
 from fake_e2b.runtime.layers import Layers
 from fake_e2b.runtime.ownership import Ownership, RealOwnership, RecordedOwnership
 from fake_e2b.runtime.run_folder import RunFolder
+from fake_e2b.runtime.usage import DiskMeter
 from fake_e2b.runtime.watch import WatchHub
 
 _GUESTS_AT_HAND, _MOST_SPARE_GUESTS = 2, 8
@@ -36,6 +40,8 @@ class _Place:
     Attributes:
         base: The layer it stands on, which it holds.
         whole: Its root needs nothing below it.
+        disk: Where its files really are while it runs with a limited disk.
+        group: Its control group while it runs with a limited memory.
     """
 
     folder: str
@@ -43,6 +49,19 @@ class _Place:
     limits: Limits = NO_LIMITS
     base: LayerID | None = None
     whole: bool = True
+    disk: Disk | None = None
+    group: MemoryGroup | None = None
+
+    @property
+    def files(self) -> str:
+        """The folder that has its files now."""
+        return self.folder if self.disk is None else self.disk.path
+
+    def drop_disk(self) -> None:
+        """Let the disk go, with all that is on it."""
+        if self.disk is not None:
+            self.disk.close()
+            self.disk = None
 
 
 class IsolatedRuntime:
@@ -67,6 +86,8 @@ class IsolatedRuntime:
         self._guests: dict[_Place, IsolatedGuest] = {}
         self._spares = Spares(self._make_spare, at_hand=spares, most=_MOST_SPARE_GUESTS)
         self._layer: asyncio.Task[None] | None = None
+        self._memory_groups: MemoryGroups | None = None
+        self._chores: set[asyncio.Task[None]] = set()
         self.watches = WatchHub()
 
     @property
@@ -86,6 +107,8 @@ class IsolatedRuntime:
             asyncio.to_thread(write_layer, f"{self._path}/layer", really=self._really)
         )
         await asyncio.to_thread(self._run.sweep)
+        self._memory_groups = MemoryGroups(f"{self._path}/{GROUPS}")
+        await asyncio.to_thread(self._memory_groups.sweep)
         self._spares.fill()
 
     async def prove(self) -> None:
@@ -140,23 +163,78 @@ class IsolatedRuntime:
                 run=self._path,
                 root_below=below.root,
                 below=below.upper,
+                disk_mb=place.limits.disk_mb,
             )
         )
         try:
+            if place.limits.disk_mb is not None:
+                place.disk = await Disk.of(init)
+                await asyncio.to_thread(place.disk.fill, place.folder)
+                await init.call("filled")
             message, fds = await init.call("root")
         except BaseException:
+            place.drop_disk()
             await init.end()
             raise
         files = RootedFiles(fds[0], ownership=place.ownership, watches=self.watches)
-        return IsolatedGuest(
-            files, lambda: self._remove(place), init, message["pid"], really=self._really
+        guest = IsolatedGuest(
+            files,
+            lambda: self._remove(place),
+            init,
+            message["pid"],
+            lambda: self._keep(place),
+            DiskMeter(
+                lambda: [f"{place.folder}/root", f"{place.folder}/upper"], self._below(place)
+            ),
+            really=self._really,
         )
+        try:
+            await self._limit(place, guest)
+        except BaseException:
+            place.drop_disk()
+            await guest.end()
+            raise
+        return guest
+
+    def _below(self, place: _Place) -> int:
+        """Bytes in the layers below a root that needs them."""
+        chain = [] if place.whole else stack.roots(self.layers, place.base)
+        return sum(self.layers[each].size for each in chain)
+
+    async def _limit(self, place: _Place, guest: IsolatedGuest) -> None:
+        """Hold a guest to the limits of its place."""
+        limits = place.limits
+        if limits.memory_mb is not None:
+            assert self._memory_groups is not None
+            place.group = self._memory_groups.make(limits.memory_mb + (limits.disk_mb or 0))
+        await guest.limit(limits, place.group)
+
+    def _drop_group(self, place: _Place) -> None:
+        if place.group is not None:
+            group, place.group = place.group, None
+            chore = asyncio.get_running_loop().create_task(asyncio.to_thread(group.remove))
+            self._chores.add(chore)
+            chore.add_done_callback(self._chores.discard)
+
+    async def _keep(self, place: _Place) -> None:
+        """Save a limited disk, which is in memory, in place of what it was filled from."""
+        self._drop_group(place)
+        if place.disk is None:
+            return
+        assert self._run is not None
+        old, place.folder = place.folder, f"{self._path}/kept-{next(self._numbers)}"
+        try:
+            await asyncio.to_thread(place.disk.save, place.folder)
+        finally:
+            place.drop_disk()
+            self._run.throw_away(old)
 
     def _ownership(self) -> Ownership:
         return RealOwnership(_NAMES.get, _NAMES.get) if self._really else RecordedOwnership()
 
-    async def _make_spare(self) -> tuple[_Place, IsolatedGuest]:
+    async def _make_spare(self, limits: Limits = NO_LIMITS) -> tuple[_Place, IsolatedGuest]:
         place = await asyncio.to_thread(self._make_place)
+        place.limits = limits
         try:
             return place, await self._bring_up(place)
         except BaseException:
@@ -171,17 +249,24 @@ class IsolatedRuntime:
         """A guest with fresh files, a spare one if there is any; or one on a layer."""
         if base is not None:
             return await self._start_from(base, sandbox_id, limits)
-        while (spare := self._spares.take()) is not None and not spare[1].alive:
-            await spare[1].kill()
-        place, guest = spare or await self._make_spare()
+        place, guest = await self._spare_or_fresh(limits)
         taken = f"{self._path}/{sandbox_id}"
         os.rename(place.folder, taken)  # its mounts stay where they are
         place.folder = taken
-        place.limits = limits
         self._spares.fill()
         self._places[sandbox_id] = place
         self._guests[place] = guest
         return guest
+
+    async def _spare_or_fresh(self, limits: Limits) -> tuple[_Place, IsolatedGuest]:
+        while limits.disk_mb is None and (spare := self._spares.take()) is not None:
+            place, guest = spare
+            if guest.alive:
+                place.limits = limits
+                await self._limit(place, guest)
+                return place, guest
+            await guest.kill()
+        return await self._make_spare(limits)
 
     async def capture(self, sandbox_id: str) -> LayerID:
         """A copy of a guest's own files, over those that it stands on."""
@@ -194,7 +279,7 @@ class IsolatedRuntime:
             layers.hold(base)
         try:
             layer = await asyncio.to_thread(
-                stack.write_capture, layers, layer_id, place.folder, base, whole=place.whole
+                stack.write_capture, layers, layer_id, place.files, base, whole=place.whole
             )
             layers.add(layer_id, replace(layer, owners=owners))
         except BaseException:
@@ -236,6 +321,8 @@ class IsolatedRuntime:
 
     def _remove(self, place: _Place) -> None:
         self._guests.pop(place, None)
+        place.drop_disk()
+        self._drop_group(place)
         assert self._run is not None
         self._run.throw_away(place.folder)
         if place.base is not None:
@@ -249,8 +336,13 @@ class IsolatedRuntime:
         if self._layer is not None:
             with suppress(OSError):
                 await self._layer
-        spares = [guest for _, guest in await self._spares.close()]
-        await asyncio.gather(*(guest.stop() for guest in (*self._guests.values(), *spares)))
+        spares = await self._spares.close()
+        guests = [*self._guests.items(), *spares]
+        await asyncio.gather(*(guest.end() for _, guest in guests))
+        for place, _ in guests:
+            place.drop_disk()
+            self._drop_group(place)
+        await asyncio.gather(*self._chores)
         self._guests.clear()
         self.watches.close()
         await self._run.settle()

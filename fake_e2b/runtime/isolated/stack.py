@@ -50,11 +50,12 @@ def below(layers: Layers, base: LayerID | None, *, whole: bool) -> Below:
     for layer_id in chain:
         for name in _changed(layers.path(layer_id)):
             uppers.setdefault(name, []).append(f"{layer_id}/upper/{name}")
-    return Below([] if whole else [f"{each}/root" for each in _roots(layers, chain)], uppers)
+    return Below([] if whole else [f"{each}/root" for each in roots(layers, base)], uppers)
 
 
-def _roots(layers: Layers, chain: list[LayerID]) -> Iterator[LayerID]:
-    for layer_id in chain:
+def roots(layers: Layers, base: LayerID | None) -> Iterator[LayerID]:
+    """The layers whose roots are seen through those above, highest first."""
+    for layer_id in layers.chain(base):
         yield layer_id
         if layers[layer_id].whole:
             return
@@ -133,7 +134,7 @@ def _write_together(
     if whole:
         copy_tree(f"{folder}/root", f"{target}/root")
     else:
-        *others, lowest = (f"{layers.path(each)}/root" for each in _roots(layers, chain))
+        *others, lowest = (f"{layers.path(each)}/root" for each in roots(layers, chain[0]))
         copy_tree(lowest, f"{target}/root")
         for root in (*reversed(others), f"{folder}/root"):
             lay_over(root, f"{target}/root", keep_marks=False)

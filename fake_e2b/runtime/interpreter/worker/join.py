@@ -20,6 +20,12 @@ _NAMESPACES = {
 }
 
 
+def enter_group(members: str) -> None:
+    """Become a member of a control group, by the file that lists its members."""
+    with open(members, "w") as file:
+        file.write("0")
+
+
 def enter_namespaces(pid: int, linux: Linux) -> None:
     """Enter the namespaces of `pid` and go on in a child that also has its process IDs.
 

@@ -21,7 +21,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
 from .bash import BashCells
-from .join import enter_namespaces, settle
+from .join import enter_group, enter_namespaces, settle
 from .linux import Linux
 from .outbox import Outbox, Stream
 from .shell import Shell, refuse_input
@@ -36,6 +36,8 @@ def run_worker(shell: Shell, channel: socket.socket, linux: Linux) -> NoReturn:
         _touch(shell)
     try:
         place = _receive(channel)
+        if place["group"] is not None:
+            enter_group(place["group"])
         if place["namespaces_of"] is not None:
             enter_namespaces(place["namespaces_of"], linux)
         settle(
