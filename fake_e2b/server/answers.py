@@ -7,6 +7,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from fake_e2b.domain.control_errors import ProxyError
 from fake_e2b.domain.errors import GapError
 from fake_e2b.wire.host import RoutingError
+from fake_e2b.wire.http_status import phrase
 from fake_e2b.wire.proxy_errors import render
 
 GAP_HEADER = "X-Fake-E2B-Gap"
@@ -42,6 +43,8 @@ def no_signer() -> Response:
     return response
 
 
-def bad_request() -> Response:
-    """What the service's HTTP library says to a target it cannot read."""
-    return PlainTextResponse("400 Bad Request", 400, headers={"connection": "close"})
+def malformed(status: int, detail: str) -> Response:
+    """What the service's HTTP library says to a request that is none."""
+    line = f"{status} {phrase(status).decode()}"
+    text = f"{line}: {detail}" if detail else line
+    return PlainTextResponse(text, status, headers={"connection": "close"})

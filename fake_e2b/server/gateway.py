@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import MutableMapping
 from email.utils import formatdate
 from typing import Any, Protocol
@@ -25,8 +24,7 @@ from fake_e2b.server.dispatch import Asked, Index, Own, is_reserved, route
 from fake_e2b.server.streams import App, OpenRequests, Receive, Scope, Send, break_connection
 from fake_e2b.wire.host import ENVD_PORT, INTERPRETER_PORT, Destination, RoutingError
 from fake_e2b.wire.proxy_errors import TOKEN_HEADER
-
-_BROKEN_ESCAPE = re.compile(rb"%(?![0-9A-Fa-f]{2})")
+from fake_e2b.wire.request_line import refusal
 
 
 class Entrance(Protocol):
@@ -109,8 +107,10 @@ class Gateway:
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         _take_absolute_target(scope)
-        if _BROKEN_ESCAPE.search(scope["raw_path"]) or not _is_target(scope):
-            await answers.bad_request()(scope, receive, send)
+        host = next((value for name, value in scope["headers"] if name == b"host"), b"")
+        refused = refusal(scope["method"], scope["raw_path"], scope["http_version"], host)
+        if refused is not None:
+            await answers.malformed(*refused)(scope, receive, send)
             return
         if scope["path"].startswith("/_fake") and self._where(scope) is Own.ADMIN:
             await self._planes.admin(scope, receive, send)
@@ -197,16 +197,6 @@ class Gateway:
                 self._date = (second, formatdate(second, usegmt=True).encode())
             headers.append((b"date", self._date[1]))
             message["headers"] = headers
-
-
-def _is_target(scope: Scope) -> bool:
-    """Whether it is a path, or one of the forms that two methods have instead."""
-    raw: bytes = scope["raw_path"]
-    return (
-        raw.startswith(b"/")
-        or (scope["method"], raw) == ("OPTIONS", b"*")
-        or (scope["method"] == "CONNECT")
-    )
 
 
 def _take_absolute_target(scope: Scope) -> None:
