@@ -25,6 +25,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
+from fake_e2b.server.peer import is_held
 from fake_e2b.wire.http_status import phrase
 
 LOGGER = logging.getLogger("fake_e2b.server")
@@ -34,10 +35,11 @@ _TOO_LARGE = 431
 _LINGER_S = 0.5
 """Between the end of what we say and the close that discards what the client still sends."""
 _HEAR_OUT_S = 2.0
-"""How long a client that has ended its side may wait for the next part of the answer.
-
-From a client that is gone the same end arrives: longer, and its service would learn late.
+"""How long a client that has ended its side may wait for the next part of the answer, where nobody
+can tell whether it is still there.
 """
+_ASK_AGAIN_S = 0.1
+"""Between two looks at whether it is."""
 _HIGHEST_KNOWN_STATUS = 599
 _HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\n"
 _HTTP2_REASON = b"fake-e2b speaks HTTP/1.1 here"
@@ -231,13 +233,16 @@ class Connection(H11Protocol):
         return waits
 
     def _hear_on(self, said: int) -> None:
-        """Close once nothing was said for a while: what is said shows whether anybody is there."""
+        """Close once the client is gone, or may be: nothing was said for a while."""
         if self._switched or self.transport.is_closing():
             return
-        if said == self._said:
-            self.transport.close()
-        else:
+        held = is_held(self.transport)
+        if held is None and said != self._said:
             self.loop.call_later(_HEAR_OUT_S, self._hear_on, self._said)
+        elif held:
+            self.loop.call_later(_ASK_AGAIN_S, self._hear_on, -1)
+        else:
+            self.transport.close()
 
     def on_response_complete(self) -> None:
         """Go on with what a client has sent before it ended its side, if anything."""
