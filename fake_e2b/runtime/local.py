@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-import shutil
 import socket
 import sys
 from collections import deque
@@ -35,7 +34,6 @@ from fake_e2b.runtime.usage import DiskMeter
 from fake_e2b.runtime.watch import WatchHub
 
 _STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_WANTED_PROGRAMS = ("python3", "node", "npm", "npx", "git")
 _AGENT = "agent"
 _SPARE_FOLDERS = 8
 
@@ -148,9 +146,6 @@ class LocalRuntime:
         script = sudo_script(become="exec", root_home='"$HOME"', user_home='"$HOME"')
         skeleton.write(f"{folder}/sudo", script, 0o755)
         write_stand_ins(folder, _STANDARD_PATH)
-        for name in _WANTED_PROGRAMS:
-            if shutil.which(name, path=_STANDARD_PATH) is None and (found := shutil.which(name)):
-                os.symlink(os.path.realpath(found), f"{folder}/{name}")
 
     @property
     def layers(self) -> Layers:

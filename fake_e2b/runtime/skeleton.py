@@ -18,6 +18,11 @@ MACHINE_FOLDERS: tuple[tuple[str, int], ...] = (
     ("run", 0o755),
     ("var/log", 0o755),
     ("var/tmp", 0o1777),
+    ("var/lib", 0o755),
+    ("var/lib/apt", 0o755),
+    ("var/lib/apt/lists", 0o755),
+    ("var/cache", 0o755),
+    ("var/cache/apt", 0o755),
     ("opt", 0o755),
     ("srv", 0o755),
     ("mnt", 0o755),
@@ -27,7 +32,7 @@ MACHINE_FOLDERS: tuple[tuple[str, int], ...] = (
 
 ETC: dict[str, str] = {
     "hostname": "e2b.local\n",
-    "hosts": "127.0.0.1 localhost e2b.local\n::1 localhost ip6-localhost ip6-loopback\n",
+    "hosts": "127.0.0.1 localhost\n127.0.0.1 e2b.local\n::1 localhost ip6-localhost ip6-loopback\n",
     "passwd": (
         "root:x:0:0:root:/root:/bin/bash\n"
         "nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"

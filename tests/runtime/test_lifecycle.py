@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
 from fake_e2b.domain.ports import Capability, Guest, ResourceUsage, Runtime
@@ -144,6 +145,7 @@ class TestEnd:
         helpers = host_pids(str(own) + "/fake-e2b-")
         helpers = [pid for pid in helpers if "guest/__main__.py" in cmdline(pid)]
         assert helpers
+        helpers += [child.pid for pid in helpers for child in psutil.Process(pid).children()]
         for pid in (*helpers, server.pid):  # the helper, its agents and the server at once
             with suppress(ProcessLookupError):  # one may take another along
                 os.kill(pid, signal.SIGKILL)

@@ -14,7 +14,7 @@ import time
 from . import isolate, tree, usage
 from .agent import Agent, Reply
 from .frames import Message
-from .kernel import name_process
+from .kernel import name_process, show_command
 from .memory import MemoryWatch
 from .spawn import Spawner
 
@@ -101,6 +101,7 @@ class Init(Agent):
             signal.set_wakeup_fd(-1)
             os.setsid()
             name_process("envd")
+            show_command("/usr/bin/envd")
             isolate.appear_as(request["uid"], request["gid"])
             Agent(socket.socket(fileno=given[0]), self._server_died).run()
             status = 0

@@ -14,6 +14,8 @@ _PR_SET_DUMPABLE = 4
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
 _OOM_SCORE = "100"
+_ARGUMENTS = (45, 46)
+"""Where the command line begins and ends in memory: among the fields of `stat` after the name."""
 
 
 class CloneFlag(IntFlag):
@@ -72,6 +74,20 @@ def name_process(name: str) -> None:
     """What `ps -o comm` shows; at most 15 characters."""
     if ON_LINUX:
         check(libc.prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0), "prctl")
+
+
+def show_command(text: str) -> None:
+    """What `ps` shows as this process's command line; the real one names the machine's folders."""
+    if not ON_LINUX:
+        return
+    with contextlib.suppress(OSError, IndexError):
+        with open("/proc/self/stat") as file:
+            fields = file.read().rpartition(")")[2].split()
+        start, end = (int(fields[number]) for number in _ARGUMENTS)
+        size = end - start
+        if size > len(text) + 1:
+            # The kernel takes a last byte that is not zero as the sign of such a change.
+            ctypes.memmove(start, text.encode().ljust(size - 1, b"\0") + b"\1", size)
 
 
 def forbid_dump() -> None:

@@ -22,8 +22,8 @@ from types import MappingProxyType
 from . import guard
 from .kernel import MountFlag, mount, pivot_root_here, set_host_name
 
-OVERLAID = ("usr", "etc", "bin", "sbin", "lib", "lib32", "lib64", "libx32")
-"""Top-level folders of the host that a guest sees."""
+OVERLAID = ("usr", "etc", "bin", "sbin", "lib", "lib32", "lib64", "libx32", "var/lib/dpkg")
+"""Folders of the host that a guest sees: its programs, and the list of what is installed."""
 
 _DEVICES = ("null", "zero", "full", "random", "urandom", "tty")
 _LINKS = {
@@ -35,8 +35,11 @@ _LINKS = {
 }
 _NO_PROGRAMS = MountFlag.NO_SUID | MountFlag.NO_DEVICES | MountFlag.NO_EXEC
 _SIOCSIFFLAGS = 0x8914
+_SIOCSIFADDR = 0x8916
+_SIOCSIFNETMASK = 0x891C
 _IFF_UP_RUNNING = 0x41
 _HOST_NAME = "e2b.local"
+_ADDRESS = "169.254.0.21"
 
 
 def enter(
@@ -168,6 +171,13 @@ def _make_devices(folder: str) -> None:
 
 
 def _raise_loopback() -> None:
+    """Loopback, and on it an address that is not 127.0.0.1.
+
+    Programs look for one to tell others; and without, the C library takes the machine for one that
+    has no IPv4 and finds no such address of any name (AI_ADDRCONFIG). It leads nowhere else.
+    """
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        request = struct.pack("16sH14x", b"lo", _IFF_UP_RUNNING)
-        fcntl.ioctl(control, _SIOCSIFFLAGS, request)
+        fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", _IFF_UP_RUNNING))
+        for request, address in ((_SIOCSIFADDR, _ADDRESS), (_SIOCSIFNETMASK, "255.255.255.255")):
+            packed = struct.pack("16sHH4s8x", b"lo:0", socket.AF_INET, 0, socket.inet_aton(address))
+            fcntl.ioctl(control, request, packed)

@@ -21,7 +21,14 @@ from .agent import Agent, watch_children
 from .folders import remove_groups, remove_tree
 from .frames import FrameReader, Message
 from .init import Init
-from .kernel import become_subreaper, forget_keys, name_process, open_process, raise_oom_score
+from .kernel import (
+    become_subreaper,
+    forget_keys,
+    name_process,
+    open_process,
+    raise_oom_score,
+    show_command,
+)
 
 _AGENTS_DEADLINE_S = 10.0
 _ROUND_PAUSE_S = 0.0005
@@ -97,6 +104,7 @@ class Zygote:
         self._leave_helper()
         os.setsid()
         name_process("init")
+        show_command("/sbin/init")
         if isolate.build_view(request, sock):
             Init(sock, self._server_died, host_pid).run()
 

@@ -6,11 +6,11 @@ the host's name, `sudo`, and marks that hide what only the host's root may read.
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 import stat
 import sys
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -18,8 +18,9 @@ from pathlib import Path
 from fake_e2b.runtime import skeleton
 from fake_e2b.runtime.guest.sudo import sudo_script
 from fake_e2b.runtime.isolated.accounts import account_files
+from fake_e2b.runtime.isolated.offline import write_settings
 from fake_e2b.runtime.isolated.ssh_server import write_ssh_server
-from fake_e2b.runtime.stand_ins import write_stand_ins
+from fake_e2b.runtime.stand_ins import WANTED, write_stand_ins
 
 _STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _AS_ROOT = "usr/lib/fake-e2b/as-root"
@@ -30,15 +31,16 @@ _FOR_ROOT_ALONE = frozenset({"shadow", "gshadow"})
 # As a real user: a set-user-ID copy of setpriv takes on root's identity, and then the other's.
 # Its parent folder on the host is closed to everybody but the owner.
 _BECOME_REALLY = (
-    f'exec /{_AS_ROOT} --reuid="$user" --regid="$user" --init-groups --inh-caps=-all --'
+    f'exec /{_AS_ROOT} --reuid="$user_id" --regid="$group_id" --init-groups --inh-caps=-all --'
 )
 # With one id for all: a nested user namespace shows it under the wanted number.
 _SHOW_AS_PATH = "usr/lib/fake-e2b/show-as"
 _SHOW_AS = """\
 #!/bin/sh
-# Show the one id there is as root's, for sudo.
-if [ "$user" = root ]; then exec unshare --user --map-root-user -- "$@"; fi
-exec unshare --user --map-user=1000 --map-group=1000 -- "$@"
+# Show the one id there is under another number, for sudo: show-as UID GID COMMAND...
+user=$1 group=$2
+shift 2
+exec unshare --user --map-user="$user" --map-group="$group" -- "$@"
 """
 
 
@@ -53,6 +55,7 @@ def write_layer(folder: str, *, really: bool) -> None:
         os.makedirs(path)
     for name, text in {**skeleton.ETC, **account_files(really=really)}.items():
         skeleton.write(f"{etc}/{name}", text, 0o600 if name in _FOR_ROOT_ALONE else 0o644)
+    write_settings(folder, really=really)
     own_folders = {"/etc/ssh"} if write_ssh_server(folder, really=really) else set()
     if really:
         _hide_roots_own("/etc", etc, own_folders)
@@ -65,9 +68,11 @@ def write_layer(folder: str, *, really: bool) -> None:
         shutil.copyfile(setpriv, as_root)
         os.chmod(as_root, 0o4755)
     else:
-        become = f'user="$user" exec /{_SHOW_AS_PATH}'
+        become = f'exec /{_SHOW_AS_PATH} "$user_id" "$group_id"'
         skeleton.write(f"{folder}/{_SHOW_AS_PATH}", _SHOW_AS, 0o755)
-    script = sudo_script(become=become, root_home="/root", user_home="/home/user")
+    script = sudo_script(
+        become=become, root_home="/root", user_home="/home/user", whole_machine=True
+    )
     skeleton.write(f"{folder}/usr/bin/sudo", script, 0o755)
     write_stand_ins(f"{folder}/usr/local/bin", _STANDARD_PATH)
 
@@ -77,9 +82,12 @@ def _open_up(host: str, layer: str) -> None:
 
     A merged folder has the owner of its highest layer.
     """
-    for found, _, _ in itertools.islice(os.walk(host), _MOST_OPENED_FOLDERS):
-        target = layer + found.removeprefix(host)
-        os.makedirs(target, exist_ok=True)
+    waiting, opened = deque([host]), 0
+    while waiting and opened < _MOST_OPENED_FOLDERS:  # those at the top first
+        folder, opened = waiting.popleft(), opened + 1
+        os.makedirs(layer + folder.removeprefix(host), exist_ok=True)
+        with suppress(OSError), os.scandir(folder) as entries:
+            waiting += sorted(one.path for one in entries if one.is_dir(follow_symlinks=False))
 
 
 def _hide_roots_own(host: str, layer: str, own_folders: set[str]) -> None:
@@ -113,7 +121,7 @@ def exposed_folders() -> list[str]:
     wanted = [sys.base_prefix, sys.prefix, str(Path(skeleton.__file__).parents[1])]
     # Some are elsewhere: those of the user, those that PYTHONPATH names. Kernels import late, too.
     wanted += [path for path in sys.path if path.endswith(_PACKAGES) and os.path.isdir(path)]
-    for name in ("node", "git", "python3"):
+    for name in WANTED:
         if shutil.which(name, path=_STANDARD_PATH) is None and (found := shutil.which(name)):
             with suppress(OSError):
                 wanted.append(os.path.dirname(os.path.dirname(os.path.realpath(found))))

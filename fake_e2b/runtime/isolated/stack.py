@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from fake_e2b.domain.ports import LayerID
@@ -62,9 +61,7 @@ def roots(layers: Layers, base: LayerID | None) -> Iterator[LayerID]:
 
 
 def _changed(folder: str) -> list[str]:
-    with suppress(FileNotFoundError):
-        return [name for name in os.listdir(f"{folder}/upper") if name in OVERLAID]
-    return []
+    return [name for name in OVERLAID if os.path.isdir(f"{folder}/upper/{name}")]
 
 
 def furnish(layers: Layers, base: LayerID, folder: str) -> bool:
@@ -123,7 +120,7 @@ def write_capture(
 def _copy_upper(source: str, target: str) -> None:
     for name in _changed(source):
         if os.listdir(f"{source}/upper/{name}"):
-            os.makedirs(f"{target}/upper", exist_ok=True)
+            os.makedirs(os.path.dirname(f"{target}/upper/{name}"), exist_ok=True)
             copy_tree(f"{source}/upper/{name}", f"{target}/upper/{name}")
 
 
@@ -144,7 +141,7 @@ def _write_together(
             if os.path.isdir(merged):
                 lay_over(f"{each}/upper/{name}", merged, keep_marks=True)
             else:
-                os.makedirs(f"{target}/upper", exist_ok=True)
+                os.makedirs(os.path.dirname(merged), exist_ok=True)
                 copy_tree(f"{each}/upper/{name}", merged)
     return replace(_measured(f"{target}/root"), whole=True)
 
