@@ -15,7 +15,7 @@ from tests.helpers.waiting import wait_until
 SPARE_GUESTS = 2
 """How many the isolated runtime keeps ready."""
 
-_NO_TESTS = ("spare-", "layer")
+_NO_TESTS = ("groups", "spare-", "layer")
 
 
 @pytest.fixture(scope="session", autouse=True)
