@@ -104,6 +104,7 @@ class Fake:
             journal=self.journal,
             clock=self.clock,
             any_host=settings.any_host,
+            max_connections=settings.max_connections,
             domain=address.domain_name,
         )
         self._reaper: Reaper | None = None

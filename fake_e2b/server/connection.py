@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import struct
 from collections.abc import Sequence
 from typing import Any
@@ -41,6 +42,7 @@ can tell whether it is still there.
 _ASK_AGAIN_S = 0.1
 """Between two looks at whether it is."""
 _HIGHEST_KNOWN_STATUS = 599
+_BEYOND_ASCII = re.compile(rb"[\x80-\xff]")
 _HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\n"
 _HTTP2_REASON = b"fake-e2b speaks HTTP/1.1 here"
 _HTTP2_REFUSAL = (
@@ -52,11 +54,24 @@ _HTTP2_REFUSAL = (
 
 
 class _Speaker(h11.Connection):
-    """HTTP/1.1 with what uvicorn has no words for: trailers, unregistered statuses."""
+    """HTTP/1.1 with what uvicorn and h11 have no words for: trailers, odd statuses and targets."""
 
     trailers: Sequence[tuple[bytes, bytes]] = ()
     status: int | None = None
     target = b""
+
+    def receive_data(self, data: bytes) -> None:
+        if self.their_state is h11.IDLE and not data.isascii():
+            data = self._readable(data)
+        super().receive_data(data)
+
+    def _readable(self, data: bytes) -> bytes:
+        """Bytes beyond ASCII in a request line, escaped as the service's HTTP library does."""
+        unread, _ = self.trailing_data
+        if b"\n" in unread.lstrip(b"\r\n"):
+            return data
+        line, end, rest = data.partition(b"\n")
+        return _BEYOND_ASCII.sub(lambda byte: b"%%%02X" % byte[0][0], line) + end + rest
 
     def next_event(self) -> Any:
         event = super().next_event()

@@ -58,6 +58,7 @@ class Gateway:
 
     Args:
         any_host, domain: See `fake_e2b.server.dispatch.route`.
+        max_connections: Into one sandbox at once; None for any number.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Gateway:
         journal: Journal,
         clock: Clock,
         any_host: bool = False,
+        max_connections: int | None = None,
         domain: str = "localhost",
     ) -> None:
         self._planes = planes
@@ -79,6 +81,7 @@ class Gateway:
         self._recorded = Recorder(self._dispatch, journal)
         self._clock = clock
         self._any_host = any_host
+        self._max_connections = max_connections
         self._domain = domain
         self._date = (-1, b"")
 
@@ -164,9 +167,9 @@ class Gateway:
     async def _into_sandbox(
         self, where: Destination, scope: Scope, receive: Receive, send: Send
     ) -> None:
-        """Sandbox, reserved path, token, port: in the real proxy's order.
+        """Sandbox, token, reserved path, limit, port: as the real proxy's order shows.
 
-        Fact: proxy.order
+        Facts: proxy.order, proxy.limit
         """
         identify(scope, sandbox_id=where.sandbox_id, port=where.port)
         if where.port != ENVD_PORT and (connection := scope.get("fake_e2b.connection")):
@@ -179,6 +182,7 @@ class Gateway:
             traffic_token=headers.get(TOKEN_HEADER),
         )
         scope[SCOPE_KEY] = Target(sandbox, machine, where.port)
+        limit = self._max_connections
         app = self._planes.proxy
         if where.port == ENVD_PORT:
             if is_reserved(scope["path"]):
@@ -186,6 +190,8 @@ class Gateway:
             app = self._planes.envd
         elif where.port == INTERPRETER_PORT and machine.interpreter is not None:
             app = self._planes.interpreter
+        if limit is not None and self._open.count(where.sandbox_id) >= limit:
+            raise ProxyError(ProxyKind.CONNECTION_LIMIT, sandbox_id=where.sandbox_id, limit=limit)
         await self._open.run(where.sandbox_id, app, scope, receive, send)
 
     def _add_date(self, message: MutableMapping[str, Any]) -> None:

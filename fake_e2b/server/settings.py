@@ -30,6 +30,8 @@ class Settings:
         api_keys: Further keys of the first team.
         teams: Further teams: slug to keys.
         max_sandboxes: How many sandboxes each team may have running at once.
+        max_connections: How many requests into one sandbox may be open at once; None for any
+            number.
         max_length_hours: How long one run of a sandbox may last.
         templates: Of the first team, in an order in which each finds its base.
         any_host: Routing headers count on any host, see `fake_e2b.server.dispatch.route`.
@@ -41,6 +43,7 @@ class Settings:
     api_keys: tuple[str, ...] = ()
     teams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     max_sandboxes: int = 1_100
+    max_connections: int | None = None
     max_length_hours: int = 24
     any_host: bool = False
     templates: tuple[Definition, ...] = ()

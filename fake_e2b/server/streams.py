@@ -26,6 +26,10 @@ class OpenRequests:
         self._open: defaultdict[str, set[asyncio.Task[object]]] = defaultdict(set)
         self._cut: set[asyncio.Task[object]] = set()
 
+    def count(self, sandbox_id: str) -> int:
+        """How many are open into the sandbox."""
+        return len(self._open.get(sandbox_id, ()))
+
     async def run(
         self, sandbox_id: str, app: App, scope: Scope, receive: Receive, send: Send
     ) -> None:

@@ -84,6 +84,8 @@ class FakeE2B:
         api_keys: Further valid keys of the fake's own team.
         teams: Further teams: slug → their keys.
         max_sandboxes: How many sandboxes a team may have running at once.
+        max_connections: How many requests into one sandbox may be open at once, WebSockets
+            included; more are answered with 429. None, as on the service, allows any number.
         max_length_hours: How long one run of a sandbox may last.
         templates: Of the fake's own team; each after those it starts from.
         set_environment: Whether the block sets `env` in this process, and lets it resolve
@@ -107,6 +109,7 @@ class FakeE2B:
         api_keys: Sequence[str] = (),
         teams: Mapping[str, Sequence[str]] | None = None,
         max_sandboxes: int = 1_100,
+        max_connections: int | None = None,
         max_length_hours: int = 24,
         templates: Sequence[SandboxTemplate] = (),
         set_environment: bool = True,
@@ -119,6 +122,7 @@ class FakeE2B:
             api_keys=tuple(api_keys),
             teams={slug: tuple(keys) for slug, keys in (teams or {}).items()},
             max_sandboxes=max_sandboxes,
+            max_connections=max_connections,
             max_length_hours=max_length_hours,
             any_host=allow_remote,
             templates=tuple(each.definition() for each in templates),

@@ -289,6 +289,19 @@ def test_an_empty_query_is_a_query(service: Service) -> None:
     assert target(f"http://{host}/b?") == "/b?"
 
 
+def test_a_target_beyond_ascii_arrives_escaped(service: Service) -> None:
+    """As curl sends what is typed."""
+    asked = "GET /gr\u00fc\u00dfe?x=\u20ac HTTP/1.1\r\n".encode()
+    rest = f"{service.host}\r\nX-Raw: \u00e9\r\nConnection: close\r\n\r\n".encode("latin-1")
+    for cut in (0, 7, len(asked), len(asked) + 5):
+        with connected(service.fake.port) as connection:
+            connection.sendall((asked + rest)[:cut])
+            connection.sendall((asked + rest)[cut:])
+            told = json.loads(read_answer(connection)[2])
+        assert told["target"] == "/gr%C3%BC%C3%9Fe?x=%E2%82%AC"
+        assert dict(told["headers"])["X-Raw"] == "é"
+
+
 def test_a_client_that_has_ended_its_side_still_gets_the_answer(service: Service) -> None:
     with connected(service.fake.port) as connection:
         connection.sendall(head_of("/late/300", service.host) + head_of("/late/1", service.host))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 
@@ -9,7 +10,7 @@ import pytest
 from e2b import Sandbox
 
 from fake_e2b import FakeE2B
-from tests.helpers.http import exchange, head_of
+from tests.helpers.http import connected, exchange, head_of, read_head
 from tests.sdk.python.conftest import start_service
 
 BROWSER = "User-Agent: Mozilla/5.0 (X11; Linux x86_64) Chrome/130.0"
@@ -227,3 +228,30 @@ def test_the_token_counts_in_its_header_only(fake: FakeE2B) -> None:
     ):
         assert service.ask(target, header)[0] == 403
     assert service.ask("/", f"E2B-TRAFFIC-ACCESS-TOKEN: {token}")[0] == 200
+
+
+@pytest.mark.parametrize("limit", [0, 2])
+def test_too_many_connections_at_once_are_refused(limit: int) -> None:
+    with FakeE2B(runtime="local", max_connections=limit) as fake, contextlib.ExitStack() as stack:
+        sandbox = Sandbox.create()
+        host = f"Host: {sandbox.get_host(49983)}"
+        if limit:
+            service = start_service(fake, sandbox)
+            for _ in range(limit):
+                held = stack.enter_context(connected(fake.port))
+                held.sendall(head_of("/events", service.host))
+                assert read_head(held)[0] == 200
+        status, _, body = ask(fake, f"Host: {sandbox.get_host(80)}")
+        assert status == 429
+        assert json.loads(body) == {
+            "sandboxId": sandbox.sandbox_id,
+            "message": f"The sandbox has too many concurrent incoming connections (limit: {limit})",
+            "code": 429,
+            "connectionLimit": limit,
+        }
+        page = ask(fake, host, BROWSER)
+        assert b"<h1>Too Many Connections</h1>" in page[2]
+        # A reserved path is refused before anybody counts; another sandbox has its own count.
+        assert ask(fake, host, target="/init")[0] == 404
+        other = ask(fake, f"Host: {Sandbox.create().get_host(49983)}", target="/health")
+        assert other[0] == (204 if limit else 429)
