@@ -195,6 +195,21 @@ def copy_tree(source: str, target: str) -> Copied:
     return copier.count
 
 
+def copy_entry(source: str, target: str) -> None:
+    """As `copy_tree`, for whatever `source` is; a socket cannot be copied.
+
+    Raises:
+        OSError: `source` cannot be read or is a socket, or `target` not be written.
+    """
+    found = os.lstat(source)
+    if stat.S_ISDIR(found.st_mode):
+        copy_tree(source, target)
+        return
+    if stat.S_ISSOCK(found.st_mode):
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), source)
+    _Copier().entry(source, target, found)
+
+
 def lay_over(source: str, target: str, *, keep_marks: bool) -> None:
     """Bring `target` to what an overlay shows that has `source` above it.
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import errno
 import os
+import secrets
 import stat
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from io import FileIO
 from typing import TYPE_CHECKING, TypeVar
 
 from fake_e2b.domain.entry import DiskUsage, FileStat, FilesystemEvent
 from fake_e2b.domain.ports import FILE_MODE, ByteFile, Watch
 from fake_e2b.domain.user import User
+from fake_e2b.runtime.copying import copy_entry
 from fake_e2b.runtime.mounts import is_network_filesystem
 from fake_e2b.runtime.ownership import Ownership
 from fake_e2b.runtime.removal import remove_tree
-from fake_e2b.runtime.resolve import FOLDER, HANDLE, Resolver
+from fake_e2b.runtime.resolve import FOLDER, HANDLE, Place, Resolver
 from fake_e2b.runtime.watch import WatchHub
 
 if TYPE_CHECKING:
@@ -30,6 +33,10 @@ _T = TypeVar("_T")
 _OPEN = os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
 _XATTRS_MISSING = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.EPERM)
 _HAS_XATTRS = hasattr(os, "listxattr")
+
+
+def _is_on_disk(place: Place) -> bool:
+    return place.path.split("/")[1] not in ("dev", "proc", "sys")
 
 
 class RootedFiles:
@@ -166,7 +173,26 @@ class RootedFiles:
             self._resolve(source.rstrip("/") or "/", follow=False) as old,
             self._resolve(destination.rstrip("/") or "/", follow=False) as new,
         ):
-            os.rename(old.name, new.name, src_dir_fd=old.folder, dst_dir_fd=new.folder)
+            try:
+                os.rename(old.name, new.name, src_dir_fd=old.folder, dst_dir_fd=new.folder)
+            except OSError as error:
+                if error.errno != errno.EXDEV or not _is_on_disk(old) or not _is_on_disk(new):
+                    raise
+                self._move(old, new)
+
+    def _move(self, old: Place, new: Place) -> None:
+        """What a rename would do on the one disk that a sandbox has, where ours is several."""
+        fresh = f".moving-{secrets.token_hex(8)}"
+        try:
+            copy_entry(
+                f"/proc/self/fd/{old.folder}/{old.name}", f"/proc/self/fd/{new.folder}/{fresh}"
+            )
+            os.rename(fresh, new.name, src_dir_fd=new.folder, dst_dir_fd=new.folder)
+        except BaseException:
+            with suppress(OSError):
+                remove_tree(new.folder, fresh, fresh, before=self._ownership.forget)
+            raise
+        remove_tree(old.folder, old.name, old.path, before=self._ownership.forget)
 
     def remove(self, path: str) -> None:
         """See `Files.remove`; the error names the entry that could not be removed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -149,6 +150,30 @@ class TestFork:
             lambda: {"f", "e/g", "e/new"} <= {event.name for event in seen}, "the events"
         )
         watch.close()
+
+    async def test_a_shared_folder_is_renamed(
+        self, runtime: Runtime, source: Guest, fork: Fork
+    ) -> None:
+        await run(source, *shell("mkdir -p d/e; echo one > d/e/f; ln -s e/f d/link; chmod 750 d"))
+        other = await fork(START, "i2")
+        other.files.rename("/home/user/d", "/home/user/new")
+        assert read(other, "/home/user/new/link") == b"one\n"
+        assert stat.S_IMODE(other.files.stat("/home/user/new").mode) == 0o750
+        assert "d" not in other.files.listdir("/home/user")
+        moved = await run(other, *shell("mv new again && cat again/e/f && ls"))
+        assert moved.stdout == "one\nagain\n" or moved.stdout == "one\nagain\nweight\n"
+
+    async def test_a_rename_crosses_the_machines_disks(
+        self, runtime: Runtime, source: Guest
+    ) -> None:
+        needs(runtime, Capability.PROTECTED_HOST)
+        write(source, "/home/user/a", b"a", 0o640)
+        source.files.rename("/home/user/a", "/etc/a")
+        assert read(source, "/etc/a") == b"a"
+        assert stat.S_IMODE(source.files.stat("/etc/a").mode) == 0o640
+        with pytest.raises(OSError, match="cross-device"):
+            source.files.rename("/etc/a", "/dev/shm/a")
+        assert read(source, "/etc/a") == b"a"
 
     async def test_files_of_the_last_boot_are_found_again(
         self, runtime: Runtime, source: Guest, fork: Fork
