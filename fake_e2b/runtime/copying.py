@@ -210,11 +210,13 @@ def copy_entry(source: str, target: str) -> None:
     _Copier().entry(source, target, found)
 
 
-def lay_over(source: str, target: str, *, keep_marks: bool) -> None:
+def lay_over(source: str, target: str, *, keep_marks: bool, exact: bool = False) -> None:
     """Bring `target` to what an overlay shows that has `source` above it.
 
     Args:
         keep_marks: Keep the marks of removed names: something is still below `target`.
+        exact: Remove what `source` has not: afterwards `target` is its copy. Folders that both
+            have stay the same folders.
 
     Raises:
         OSError: `source` cannot be read, or `target` not be written.
@@ -227,7 +229,9 @@ def lay_over(source: str, target: str, *, keep_marks: bool) -> None:
         merged.append(folder)
         source, target, found = folder
         os.chmod(target, 0o700)  # for now: it may be closed to us
+        extra = set(os.listdir(target)) if exact else set()
         for entry in copier.entries(source, found):
+            extra.discard(entry.name)
             below, path = entry.stat(follow_symlinks=False), f"{target}/{entry.name}"
             if stat.S_ISDIR(below.st_mode):
                 if _is_real_folder(path) and not is_opaque(entry.path):
@@ -239,6 +243,8 @@ def lay_over(source: str, target: str, *, keep_marks: bool) -> None:
             _remove(path)
             if keep_marks or not is_mark(below):
                 copier.entry(entry.path, path, below)
+        for name in extra:
+            _remove(f"{target}/{name}")
     for source, target, found in reversed(merged):
         copier.properties(source, target, found)
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+import copies
 import measures
 import ports
 import runtimes
@@ -27,7 +28,7 @@ def main() -> None:
 
     rows: list[Row] = []
     with server("canned") as canned, server("fake") as fake:
-        for module in (measures, runtimes, ports):
+        for module in (measures, runtimes, ports, copies):
             for measure in module.MEASURES:
                 name = f"{module.__name__}.{measure.__name__}"
                 if options.only not in name:

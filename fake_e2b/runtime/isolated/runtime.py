@@ -247,9 +247,10 @@ class IsolatedRuntime:
         self, sandbox_id: str, *, base: LayerID | None = None, limits: Limits = NO_LIMITS
     ) -> IsolatedGuest:
         """A guest with fresh files, a spare one if there is any; or one on a layer."""
-        if base is not None:
-            return await self._start_from(base, sandbox_id, limits)
-        place, guest = await self._spare_or_fresh(limits)
+        if base is None:
+            place, guest = await self._spare_or_fresh(limits)
+        else:
+            place, guest = await self._start_from(base, sandbox_id, limits)
         taken = f"{self._path}/{sandbox_id}"
         os.rename(place.folder, taken)  # its mounts stay where they are
         place.folder = taken
@@ -294,19 +295,38 @@ class IsolatedRuntime:
         """Let a layer go."""
         self.layers.drop(layer_id)
 
-    async def _start_from(self, base: LayerID, sandbox_id: str, limits: Limits) -> IsolatedGuest:
+    async def _start_from(
+        self, base: LayerID, sandbox_id: str, limits: Limits
+    ) -> tuple[_Place, IsolatedGuest]:
+        layers = self.layers
+        layers.hold(base)
+        try:
+            # A limited disk is filled before it is mounted.
+            if limits.disk_mb is None and stack.fits_spare(layers, base):
+                place, guest = await self._spare_or_fresh(limits)
+                try:
+                    await asyncio.to_thread(stack.refit, layers, base, place.folder)
+                except BaseException:
+                    await guest.kill()
+                    raise
+            else:
+                place, guest = await self._stand_on(base, sandbox_id, limits)
+            guest.files.restore_owners(layers[base].owners)
+            return place, guest
+        finally:
+            layers.drop(base)
+
+    async def _stand_on(
+        self, base: LayerID, sandbox_id: str, limits: Limits
+    ) -> tuple[_Place, IsolatedGuest]:
         self.layers.hold(base)
-        place = _Place(f"{self._path}/{sandbox_id}", self._ownership(), limits, base)
+        place = _Place(f"{self._path}/new-{sandbox_id}", self._ownership(), limits, base)
         try:
             place.whole = await asyncio.to_thread(stack.furnish, self.layers, base, place.folder)
-            guest = await self._bring_up(place)
-            guest.files.restore_owners(self.layers[base].owners)
+            return place, await self._bring_up(place)
         except BaseException:
             self._remove(place)
             raise
-        self._places[sandbox_id] = place
-        self._guests[place] = guest
-        return guest
 
     async def boot(self, sandbox_id: str) -> IsolatedGuest:
         """A guest on the files that `Guest.stop` left."""

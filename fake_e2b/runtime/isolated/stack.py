@@ -64,6 +64,26 @@ def _changed(folder: str) -> list[str]:
     return [name for name in OVERLAID if os.path.isdir(f"{folder}/upper/{name}")]
 
 
+def fits_spare(layers: Layers, base: LayerID) -> bool:
+    """Whether a guest that is up already can be given these files: they are few, and its own."""
+    return _is_small(layers[base]) and not any(
+        _changed(layers.path(each)) for each in layers.chain(base)
+    )
+
+
+def refit(layers: Layers, base: LayerID, folder: str) -> None:
+    """Give the files of a layer to a guest that runs no program yet; blocking.
+
+    Raises:
+        OSError: They cannot be written.
+    """
+    lay_over(f"{layers.path(base)}/root", f"{folder}/root", keep_marks=False, exact=True)
+
+
+def _is_small(layer: Layer) -> bool:
+    return layer.whole and layer.entries <= MOST_ENTRIES and layer.size <= MOST_SIZE
+
+
 def furnish(layers: Layers, base: LayerID, folder: str) -> bool:
     """Make the folder of a guest that starts on a layer; blocking.
 
@@ -73,8 +93,8 @@ def furnish(layers: Layers, base: LayerID, folder: str) -> bool:
     Raises:
         OSError: It cannot be written.
     """
-    layer, source = layers[base], f"{layers.path(base)}/root"
-    is_small = layer.whole and layer.entries <= MOST_ENTRIES and layer.size <= MOST_SIZE
+    source = f"{layers.path(base)}/root"
+    is_small = _is_small(layers[base])
     os.mkdir(folder, 0o755)
     if is_small:
         copy_tree(source, f"{folder}/root")
