@@ -50,7 +50,7 @@ class Deadlines:
         return None
 
     def pop_due(self, now_ns: int) -> list[Record]:
-        """The running sandboxes whose end is not after `now_ns`, nearest first."""
+        """The sandboxes whose end is not after `now_ns`, nearest first: running or lost ones."""
         due = []
         while self._heap and self._heap[0][0] <= now_ns:
             record = self._current(heapq.heappop(self._heap))
@@ -65,6 +65,9 @@ class Deadlines:
     def _current(self, entry: tuple[int, SandboxID]) -> Record | None:
         end_at_ns, sandbox_id = entry
         record = self._store.records.get(sandbox_id)
-        if record is None or record.sandbox.state is not State.RUNNING:
+        if record is None:
+            return None
+        state = record.sandbox.state
+        if state is not State.RUNNING and not (record.lost and state is State.PAUSED):
             return None
         return record if record.sandbox.end_at_ns == end_at_ns else None

@@ -226,7 +226,10 @@ class Lifecycle:
         """A machine that dies by itself takes its sandbox along, whatever should end it else."""
 
         def end() -> None:
-            if record.machine is machine and record.sandbox.state is State.RUNNING:
+            if record.machine is not machine:
+                return
+            if record.sandbox.state in (State.RUNNING, State.PAUSED):
+                record.lost = True
                 record.sandbox.on_timeout = OnTimeout.KILL
                 record.sandbox.end_at_ns = self._clock.now_ns()
                 self.deadlines.add(record)
@@ -278,6 +281,8 @@ class Lifecycle:
         self._store.enter_state(record, State.PAUSED)
         self._settle(record, move)
         self.tell(Moment.PAUSED, sandbox)
+        if record.machine is not None:
+            self._watch(record, record.machine)
 
     # -- kill -------------------------------------------------------------------------------------
 

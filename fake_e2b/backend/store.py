@@ -40,11 +40,13 @@ class Record:
     Attributes:
         machine: None while only files are kept.
         move: None when the state is settled.
+        lost: Its machine died by itself, which ends it, paused or not.
     """
 
     sandbox: Sandbox
     machine: Machine | None
     move: Move | None = None
+    lost: bool = False
 
 
 @dataclass(slots=True)

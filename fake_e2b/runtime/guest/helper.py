@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from fake_e2b.runtime.guest.frames import Message, pack, send_some
+from fake_e2b.runtime.guest.frames import pack, send_some
 
 _END_DEADLINE_S = 15.0
 
@@ -21,11 +21,15 @@ class Helper:
     Args:
         folder: The run's folder; the helper removes it when the server is gone.
         lock_fd: The run's lock.
+
+    Attributes:
+        starts: How often it was started: one that was killed is replaced.
     """
 
     def __init__(self, folder: str, lock_fd: int) -> None:
         self._folder = folder
         self._lock_fd = lock_fd
+        self.starts = 0
         self._sock: socket.socket | None = None
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -36,6 +40,7 @@ class Helper:
 
     def start(self) -> None:
         """Start it."""
+        self.starts += 1
         self._sock, theirs = socket.socketpair()
         script = Path(__file__).with_name("__main__.py")
         python = sys.executable or shutil.which("python3") or "/usr/bin/python3"
@@ -69,18 +74,26 @@ class Helper:
         Raises:
             OSError: The helper cannot be started.
         """
-        if not self.alive:
+        ours, theirs = socket.socketpair()
+        data = memoryview(pack({"op": op, **fields}, 1))
+        with theirs:
+            if self.alive:
+                try:
+                    self._send(data, theirs)
+                except ConnectionError:
+                    pass  # it was killed just now
+                else:
+                    return ours
             self._forget()
             self.start()
-        assert self._sock is not None
-        ours, theirs = socket.socketpair()
-        request: Message = {"op": op, **fields}
-        with theirs:
-            data = memoryview(pack(request, 1))
-            sent = send_some(self._sock, data, [theirs.fileno()])
-            if sent < len(data):
-                self._sock.sendall(data[sent:])
+            self._send(data, theirs)
         return ours
+
+    def _send(self, data: memoryview, theirs: socket.socket) -> None:
+        assert self._sock is not None
+        sent = send_some(self._sock, data, [theirs.fileno()])
+        if sent < len(data):
+            self._sock.sendall(data[sent:])
 
     async def close(self) -> None:
         """End it, its agents and what runs below them; the run's folder goes with it."""
@@ -110,8 +123,9 @@ class Helper:
         self._process = self._sock = None
 
     def _forget(self) -> None:
-        if self._process is not None:
-            self._process.poll()
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
         if self._sock is not None:
             self._sock.close()
         self._process = self._sock = None

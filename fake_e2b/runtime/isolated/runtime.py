@@ -13,7 +13,7 @@ from fake_e2b.domain.ports import Capability, LayerID
 from fake_e2b.domain.user import BUILT_IN_USERS, USER
 from fake_e2b.runtime import skeleton
 from fake_e2b.runtime.files import RootedFiles
-from fake_e2b.runtime.guest.client import AgentClient
+from fake_e2b.runtime.guest.client import AgentClient, AgentGoneError
 from fake_e2b.runtime.guest.folders import GROUPS
 from fake_e2b.runtime.guest.helper import Helper
 from fake_e2b.runtime.isolated import stack
@@ -152,6 +152,17 @@ class IsolatedRuntime:
         assert self._helper is not None
         assert self._layer is not None
         await asyncio.shield(self._layer)
+        starts = self._helper.starts
+        try:
+            return await self._try_to_bring_up(place)
+        except AgentGoneError:
+            if self._helper.alive and self._helper.starts == starts:
+                raise
+        # It was asked of a helper that was killed meanwhile.
+        return await self._try_to_bring_up(place)
+
+    async def _try_to_bring_up(self, place: _Place) -> IsolatedGuest:
+        assert self._helper is not None
         below = stack.below(self.layers, place.base, whole=place.whole)
         init = AgentClient(
             self._helper.fork_agent(

@@ -175,6 +175,18 @@ async def test_a_machine_that_died_takes_its_sandbox_along(on_timeout: str) -> N
     assert [record.sandbox for record in world.backend.sandboxes.records()] == [other]
 
 
+async def test_one_that_died_while_paused_does_too() -> None:
+    world = World(ControlSettings(concurrent_sandboxes=1))
+    sandbox = await paused(world, auto_resume=True)
+    world.runtime.guests[sandbox.sandbox_id].die()
+    assert world.backend.sandboxes.next_deadline_ns() == world.clock.now_ns()
+    await world.backend.sandboxes.run_due()
+    assert await enter(world, sandbox) is ProxyKind.SANDBOX_NOT_FOUND
+    assert list(world.backend.sandboxes.records()) == []
+    again = await create(world)
+    assert await enter(world, again) is again
+
+
 async def test_an_earlier_boots_end_does_not_matter() -> None:
     world = World()
     sandbox = await paused(world, memory=False)
