@@ -69,6 +69,12 @@ def make_folders(root: str, folders: Sequence[tuple[str, int]]) -> None:
         os.chmod(path, mode)
 
 
+def open_folders(top: str) -> None:
+    """Let everybody pass `top` and the folders below it, whatever the umask was."""
+    for folder, _, _ in os.walk(top):
+        os.chmod(folder, 0o755)
+
+
 def write(path: str, text: str, mode: int = 0o644) -> None:
     """Write a small file with this exact mode."""
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, mode)

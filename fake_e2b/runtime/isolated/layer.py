@@ -75,6 +75,7 @@ def write_layer(folder: str, *, really: bool) -> None:
     )
     skeleton.write(f"{folder}/usr/bin/sudo", script, 0o755)
     write_stand_ins(f"{folder}/usr/local/bin", _STANDARD_PATH)
+    skeleton.open_folders(folder)
 
 
 def _open_up(host: str, layer: str) -> None:

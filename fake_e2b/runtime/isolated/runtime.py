@@ -136,7 +136,8 @@ class IsolatedRuntime:
         folder = f"{self._path}/spare-{next(self._numbers)}"
         root = f"{folder}/root"
         for path in (folder, root, f"{folder}/upper", f"{folder}/work"):
-            os.mkdir(path, 0o755)
+            os.mkdir(path)
+        os.chmod(root, 0o755)
         skeleton.make_folders(root, skeleton.FOLDERS + skeleton.MACHINE_FOLDERS)
         for home in ("home/user", "root"):
             skeleton.write(f"{root}/{home}/.bashrc", skeleton.BASHRC)

@@ -61,6 +61,7 @@ def write_ssh_server(layer: str, *, really: bool) -> bool:
     for name in _COPIED:
         with suppress(OSError):
             shutil.copyfile(f"{_SETTINGS}/{name}", f"{own}/{name}")
+            os.chmod(f"{own}/{name}", 0o644)
     skeleton.write(f"{own}/sshd_config", _CONFIG.format(root="yes" if really else "no"))
     if not really and os.path.isfile(_PROGRAM):
         with suppress(OSError):
