@@ -60,10 +60,15 @@ def _show_name(request: httpx.Request, name: str) -> None:
 
 
 def caddyfile(port: int, fake: FakeE2B) -> str:
-    """The one that the docs show, with this run's ports."""
+    """The one that the docs show, with this run's ports; without TLS, without its transport."""
     found = re.search(r"```caddyfile\n(.*?)```", DOCS.read_text(), re.DOTALL)
     assert found, "the docs show no Caddyfile"
-    return found[1].replace(":8443", f":{port}").replace(":3000", f":{fake.port}")
+    text = (
+        found[1]
+        if fake.ca_file
+        else re.sub(r" *transport http \{.*?\n {8}\}\n", "", found[1], flags=re.DOTALL)
+    )
+    return text.replace(":8443", f":{port}").replace(":3000", f":{fake.port}")
 
 
 @contextmanager
@@ -80,7 +85,12 @@ def caddy(folder: Path, fake: FakeE2B) -> Iterator[Front]:
         process = subprocess.Popen(
             [program, "run", "--config", "Caddyfile", "--adapter", "caddyfile"],
             cwd=folder,
-            env={"HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)},
+            env={
+                "HOME": str(folder),
+                "XDG_DATA_HOME": str(folder),
+                "XDG_CONFIG_HOME": str(folder),
+                "FAKE_CA": fake.ca_file or "",
+            },
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -13,13 +13,16 @@ from pathlib import Path
 
 from e2b import Sandbox
 
-from tests.helpers.waiting import wait_until
+from fake_e2b import SandboxTemplate
 
 START = (
     "sudo ssh-keygen -A && sudo mkdir -p /run/sshd && sudo /usr/sbin/sshd -E /tmp/sshd.log && "
     "sudo websocat -b --exit-on-eof ws-l:0.0.0.0:8081 tcp:127.0.0.1:22"
 )
 """What the template's start command is, with what the distribution's service does on its own."""
+TEMPLATE = SandboxTemplate(
+    "ssh", start_command=START, ready_command="ss -ltn | grep -q :22 && ss -ltn | grep -q :8081"
+)
 STAND_IN = f"{shlex.quote(sys.executable)} -m fake_e2b.runtime.websocat"
 DEADLINE_S = 60
 
@@ -31,22 +34,25 @@ class SecureShell:
     Attributes:
         folder: For what they must remember.
         websocat: The command that leads to the sandbox.
+        authority: The file with the certificate of the fake's authority, if it speaks TLS.
     """
 
     sandbox: Sandbox
     folder: Path
     websocat: str = STAND_IN
+    authority: str | None = None
 
     @property
     def options(self) -> list[str]:
         """Nothing of this machine's own settings and keys; and how to get there."""
+        scheme = "wss" if self.authority else "ws"
         host = self.sandbox.get_host(8081).replace(self.sandbox.sandbox_id, "%h")
         return [
             *("-F", "/dev/null", "-o", "BatchMode=yes", "-o", "LogLevel=ERROR"),
             *("-o", "IdentityAgent=none", "-o", f"IdentityFile={self.folder}/none"),
             *("-o", "StrictHostKeyChecking=accept-new"),
             *("-o", f"UserKnownHostsFile={self.folder}/known_hosts"),
-            *("-o", f"ProxyCommand={self.websocat} --binary -B 65536 - ws://{host}"),
+            *("-o", f"ProxyCommand={self.websocat} --binary -B 65536 - {scheme}://{host}"),
         ]
 
     def at(self, user: str = "user") -> str:
@@ -65,7 +71,14 @@ class SecureShell:
 
     def call(self, words: list[str], data: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         """Run one of the client's programs to its end."""
-        return subprocess.run(words, input=data, capture_output=True, timeout=DEADLINE_S)
+        trusting = {"SSL_CERT_FILE": self.authority} if self.authority else {}
+        return subprocess.run(
+            words,
+            input=data,
+            capture_output=True,
+            timeout=DEADLINE_S,
+            env={**os.environ, **trusting},
+        )
 
 
 def why_not() -> str | None:
@@ -78,13 +91,3 @@ def why_not() -> str | None:
     except KeyError:
         return f"ssh does not serve a user without a name (uid {os.getuid()})"
     return None
-
-
-def start_bridge(sandbox: Sandbox) -> None:
-    """Start the server and the bridge in the sandbox, as its template would."""
-    sandbox.commands.run(START, background=True, timeout=0)
-    listening = "ss -ltn | grep -c -E ':(22|8081) ' || true"
-    wait_until(
-        lambda: int(sandbox.commands.run(listening).stdout) >= 2,
-        message="sshd and the bridge do not listen",
-    )

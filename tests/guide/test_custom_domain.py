@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from e2b_code_interpreter import Sandbox
+from e2b import Sandbox
 from websockets.sync.client import connect
 
 from fake_e2b import FakeE2B
@@ -20,10 +21,28 @@ FREE_PORT = 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.
 MB = 1 << 20
 
 
+@pytest.fixture(scope="module", params=[False, True], ids=["http", "https"])
+def fake(request: pytest.FixtureRequest) -> Iterator[FakeE2B]:
+    """One that Caddy speaks to in clear text, and one over TLS as in the guide."""
+    with FakeE2B(tls=request.param, set_environment=False) as made:
+        yield made
+
+
 @pytest.fixture(scope="module")
-def front(fake_e2b_server: FakeE2B, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
-    with caddy(tmp_path_factory.mktemp("caddy"), fake_e2b_server) as found:
+def front(fake: FakeE2B, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    with caddy(tmp_path_factory.mktemp("caddy"), fake) as found:
         yield found
+
+
+def create(fake: FakeE2B, **options: Any) -> Sandbox:
+    """A sandbox of that fake."""
+    return Sandbox.create(
+        api_key=fake.api_key,
+        api_url=fake.url,
+        sandbox_url=fake.url,
+        domain=fake.domain,
+        **options,
+    )
 
 
 def serve(sandbox: Sandbox) -> int:
@@ -33,9 +52,15 @@ def serve(sandbox: Sandbox) -> int:
     return int(wait_until(lambda: sandbox.files.read("port").strip()))
 
 
+@pytest.fixture(autouse=True)
+def _no_sandbox_left(fake: FakeE2B) -> Iterator[None]:
+    yield
+    fake.reset()
+
+
 @pytest.fixture
-def sandbox(front: Front) -> Sandbox:
-    return Sandbox.create()
+def sandbox(front: Front, fake: FakeE2B) -> Sandbox:
+    return create(fake)
 
 
 @pytest.fixture
@@ -60,8 +85,8 @@ def test_a_request_reaches_the_service_under_the_sandboxes_own_name(
     assert answer.headers.get_list("set-cookie") == ["a=1", "b=2"]
 
 
-def test_a_mask_hides_the_sandboxes_name(front: Front) -> None:
-    sandbox = Sandbox.create(network={"mask_request_host": "localhost:${PORT}"})
+def test_a_mask_hides_the_sandboxes_name(front: Front, fake: FakeE2B) -> None:
+    sandbox = create(fake, network={"mask_request_host": "localhost:${PORT}"})
     port = serve(sandbox)
     with front.client(front.name(sandbox.sandbox_id, port)) as client:
         headers = dict(client.get("/echo").json()["headers"])
@@ -127,8 +152,8 @@ def test_what_is_not_there_is_told_as_by_the_service(front: Front, sandbox: Sand
     assert sandbox.sandbox_id in page.text
 
 
-def test_a_private_sandbox_wants_its_token(front: Front) -> None:
-    sandbox = Sandbox.create(network={"allow_public_traffic": False})
+def test_a_private_sandbox_wants_its_token(front: Front, fake: FakeE2B) -> None:
+    sandbox = create(fake, network={"allow_public_traffic": False})
     with front.client(front.name(sandbox.sandbox_id, serve(sandbox))) as client:
         assert client.get("/echo").status_code == 403
         token = {"e2b-traffic-access-token": sandbox.traffic_access_token}

@@ -14,42 +14,56 @@ import struct
 import subprocess
 import termios
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from e2b_code_interpreter import Sandbox
+from e2b import Sandbox
 
 from fake_e2b import FakeE2B, RuntimeUnavailableError
-from tests.guide.secure_shell import START, SecureShell, start_bridge, why_not
+from tests.guide.secure_shell import START, TEMPLATE, SecureShell, why_not
 from tests.helpers.waiting import wait_until
 
 MB = 1 << 20
 
 
-@pytest.fixture(scope="module")
-def isolated() -> Iterator[FakeE2B]:
-    """A sandbox whose ports and users are its own."""
+@contextmanager
+def running(*, tls: bool) -> Iterator[FakeE2B]:
+    """A fake with the guide's template."""
     if reason := why_not():
         pytest.skip(reason)
     try:
-        fake = FakeE2B(runtime="isolated", set_environment=False).start()
+        fake = FakeE2B(runtime="isolated", templates=[TEMPLATE], tls=tls, set_environment=False)
+        fake.start()
     except RuntimeUnavailableError as error:
         pytest.skip(str(error))
     yield fake
     fake.stop()
 
 
+def create(fake: FakeE2B, folder: Path) -> SecureShell:
+    """A sandbox of the template."""
+    sandbox = Sandbox.create(
+        "ssh",
+        api_key=fake.api_key,
+        api_url=fake.url,
+        sandbox_url=fake.url,
+        domain=fake.domain,
+    )
+    return SecureShell(sandbox, folder, authority=fake.ca_file)
+
+
+@pytest.fixture(scope="module")
+def isolated() -> Iterator[FakeE2B]:
+    """A sandbox whose ports and users are its own."""
+    with running(tls=False) as fake:
+        yield fake
+
+
 @pytest.fixture(scope="module")
 def shell(isolated: FakeE2B, tmp_path_factory: pytest.TempPathFactory) -> SecureShell:
     """One sandbox with the guide's chain, for all tests of this file."""
-    sandbox = Sandbox.create(
-        api_key=isolated.api_key,
-        api_url=isolated.url,
-        sandbox_url=isolated.url,
-        domain=isolated.domain,
-    )
-    start_bridge(sandbox)
-    return SecureShell(sandbox, tmp_path_factory.mktemp("ssh"))
+    return create(isolated, tmp_path_factory.mktemp("ssh"))
 
 
 def test_a_command_runs_as_the_user_in_the_sandbox(shell: SecureShell) -> None:
@@ -175,6 +189,23 @@ def test_the_published_websocat_leads_there_too(shell: SecureShell, isolated: Fa
     # Few machines' resolvers know *.localhost: the name goes into the header.
     proxy = f"{real} -b -H='Host: 8081-%h.e2b.localhost' - ws://127.0.0.1:{isolated.port}"
     assert shell.run("echo hi", options=("-o", f"ProxyCommand={proxy}")).stdout == b"hi\n"
+
+
+def test_it_goes_over_tls_as_in_the_guide(tmp_path: Path) -> None:
+    with running(tls=True) as fake:
+        shell = create(fake, tmp_path)
+        assert "wss://" in " ".join(shell.options)
+        assert shell.run("cat; whoami", data=b"x" * MB).stdout == b"x" * MB + b"user\n"
+
+
+def test_two_sandboxes_of_the_template_are_two(
+    shell: SecureShell, isolated: FakeE2B, tmp_path: Path
+) -> None:
+    other = create(isolated, tmp_path)
+    shell.run("echo mine > which")
+    other.run("echo other > which")
+    assert shell.run("cat which").stdout == b"mine\n"
+    other.sandbox.kill()
 
 
 def test_a_sandbox_that_is_none_is_said_so(shell: SecureShell) -> None:
