@@ -15,6 +15,7 @@ from fake_e2b.domain.entry import DiskUsage
 from fake_e2b.domain.ports import ResourceUsage
 from fake_e2b.domain.process import SpawnError, SpawnRequest
 from fake_e2b.domain.user import BUILT_IN_USERS, User
+from fake_e2b.runtime.descriptors import raise_limit
 from fake_e2b.runtime.files import RootedFiles
 from fake_e2b.runtime.guest.client import AgentClient, AgentGoneError
 from fake_e2b.runtime.guest.usage import Counters
@@ -114,10 +115,14 @@ class AgentGuest:
             )
         except AgentGoneError as error:
             raise SpawnError(errno.ESRCH, os.strerror(errno.ESRCH), "fork") from error
+        except OSError as error:
+            number = error.errno or errno.EIO
+            raise SpawnError(number, os.strerror(number), "fork") from error
         if "stage" in message:
             number = message["errno"]
             raise SpawnError(number, os.strerror(number), message["stage"])
         pid: int = message["pid"]
+        raise_limit(max(fds))
 
         def send_signal(number: int) -> None:
             with suppress(AgentGoneError):

@@ -12,7 +12,6 @@ import itertools
 import os
 import socket
 import sys
-from collections import deque
 from collections.abc import Mapping
 
 from fake_e2b.domain.limits import NO_LIMITS, Limits
@@ -22,6 +21,7 @@ from fake_e2b.domain.user import User
 from fake_e2b.runtime import skeleton
 from fake_e2b.runtime.agent_guest import AgentGuest
 from fake_e2b.runtime.copying import copy_tree
+from fake_e2b.runtime.descriptors import for_a_guest
 from fake_e2b.runtime.files import RootedFiles
 from fake_e2b.runtime.guest.helper import Helper
 from fake_e2b.runtime.guest.sudo import sudo_script
@@ -29,6 +29,7 @@ from fake_e2b.runtime.layers import Layer, Layers
 from fake_e2b.runtime.ownership import RecordedOwnership
 from fake_e2b.runtime.resolve import FOLDER
 from fake_e2b.runtime.run_folder import RunFolder
+from fake_e2b.runtime.spares import Spares
 from fake_e2b.runtime.stand_ins import write_stand_ins
 from fake_e2b.runtime.usage import DiskMeter
 from fake_e2b.runtime.watch import WatchHub
@@ -52,7 +53,7 @@ class LocalGuest(AgentGuest):
         self._root = root
         self._bin_folder = bin_folder
         files = RootedFiles(
-            os.open(root, FOLDER),
+            for_a_guest(os.open(root, FOLDER)),
             ownership=runtime.ownership(sandbox_id),
             watches=runtime.watches,
             path_prefix=root,
@@ -112,9 +113,7 @@ class LocalRuntime:
         self._helper: Helper | None = None
         self._guests: dict[str, LocalGuest] = {}
         self._numbers = itertools.count()
-        self._spares: deque[str] = deque()
-        self._filling: asyncio.Task[None] | None = None
-        self._closing = False
+        self._spares = Spares(self._make_spare_folder, at_hand=_SPARE_FOLDERS, most=_SPARE_FOLDERS)
         self._ownerships: dict[str, RecordedOwnership] = {}
         self.watches = WatchHub()
 
@@ -139,7 +138,7 @@ class LocalRuntime:
         self._helper.start()
         self._fill_bin(self._bin_folder)
         await asyncio.to_thread(self._run.sweep)
-        self._refill()
+        self._spares.fill()
 
     def _fill_bin(self, folder: str) -> None:
         os.mkdir(folder)
@@ -183,15 +182,15 @@ class LocalRuntime:
             skeleton.write(f"{path}/{home}/.bashrc", skeleton.BASHRC)
             skeleton.write(f"{path}/{home}/.profile", profile)
 
-    async def _fill(self) -> None:
-        while len(self._spares) < _SPARE_FOLDERS and not self._closing:
-            path = f"{self._path}/spare-{next(self._numbers)}"
+    async def _make_spare_folder(self) -> str:
+        path = f"{self._path}/spare-{next(self._numbers)}"
+        try:
             await asyncio.to_thread(self._make_folder, path)
-            self._spares.append(path)
-
-    def _refill(self) -> None:
-        if self._filling is None or self._filling.done():
-            self._filling = asyncio.get_running_loop().create_task(self._fill())
+        except OSError:
+            assert self._run is not None
+            self._run.throw_away(path)
+            raise
+        return path
 
     async def create(
         self, sandbox_id: str, *, base: LayerID | None = None, limits: Limits = NO_LIMITS
@@ -203,12 +202,17 @@ class LocalRuntime:
             guest = self._guest(sandbox_id)
             guest.files.restore_owners(self.layers[base].owners)
             return guest
-        if self._spares:
-            os.rename(self._spares.popleft(), root)
-        else:
-            self._make_folder(root)
-        self._refill()
-        return self._guest(sandbox_id)
+        spare = self._spares.take()
+        try:
+            if spare is not None:
+                os.rename(spare, root)
+            else:
+                self._make_folder(root)
+                self._spares.fill()
+            return self._guest(sandbox_id)
+        except OSError:
+            self.remove(sandbox_id)
+            raise
 
     async def capture(self, sandbox_id: str) -> LayerID:
         """A copy of a guest's files."""
@@ -255,12 +259,9 @@ class LocalRuntime:
         """Kill all guests and remove everything; twice is fine."""
         if self._run is None:
             return
-        self._closing = True
-        if self._filling is not None:
-            await self._filling
+        await self._spares.close()
         await asyncio.gather(*(guest.end() for guest in self._guests.values()))
         self._guests.clear()
-        self._spares.clear()
         self.watches.close()
         await self._run.settle()
         if self._helper is not None:

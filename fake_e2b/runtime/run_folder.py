@@ -59,7 +59,7 @@ class RunFolder:
             os.rename(path, heap)
         except FileNotFoundError:
             return
-        removal = asyncio.get_running_loop().create_task(asyncio.to_thread(_remove, heap))
+        removal = asyncio.get_running_loop().create_task(_remove_soon(heap))
         self._removals.add(removal)
         removal.add_done_callback(self._removals.discard)
 
@@ -126,6 +126,12 @@ def _private_folder(parent: str) -> str:
         os.chmod(path, 0o700)
         return path
     return tempfile.mkdtemp(prefix="fake-e2b-", dir=parent)
+
+
+async def _remove_soon(path: str) -> None:
+    # Without a descriptor or a thread to spare it stays until the run ends.
+    with contextlib.suppress(OSError, RuntimeError):
+        await asyncio.to_thread(_remove, path)
 
 
 def _remove(path: str) -> None:

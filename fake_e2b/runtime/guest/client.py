@@ -141,6 +141,9 @@ class AgentClient:
             future = self._waiting.pop(message["re"], None)
             if future is None or future.done():
                 self._refuse(message, fds)
+            elif "errno" in message and "pid" in message:
+                self._refuse(message, fds)  # a program whose pipes did not arrive
+                future.set_result((message, []))
             else:
                 future.set_result((message, fds))
         if not open_still:
@@ -155,7 +158,7 @@ class AgentClient:
             self._unclaimed[pid] = status
 
     def _refuse(self, message: Message, fds: list[int]) -> None:
-        """The caller was cancelled: nobody will own what the reply brings."""
+        """Nobody will own what the reply brings."""
         for fd in fds:
             os.close(fd)
         if "pid" in message:

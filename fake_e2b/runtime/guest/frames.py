@@ -9,6 +9,7 @@ a command line may be megabytes long.
 from __future__ import annotations
 
 import array
+import errno
 import json
 import os
 import socket
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 else:
     Message = dict
 
+_NO_ROOM: Message = {"errno": errno.EMFILE}
 _HEADER = struct.Struct("!IB")
 _MAX_FDS = 16
 _FD_SIZE = array.array("i").itemsize
@@ -60,7 +62,8 @@ class FrameReader:
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._fds: deque[int] = deque()
+        # None: the kernel had no room for the rest of a frame's.
+        self._fds: deque[int | None] = deque()
 
     def read(self, sock: socket.socket) -> bool:
         """Take in what has arrived; False at the end of the stream.
@@ -69,7 +72,7 @@ class FrameReader:
             BlockingIOError: Nothing has arrived on a non-blocking socket.
         """
         try:
-            data, rights, _, _ = sock.recvmsg(READ_SIZE, _RIGHTS_SIZE, _CLOSE_ON_EXEC)
+            data, rights, flags, _ = sock.recvmsg(READ_SIZE, _RIGHTS_SIZE, _CLOSE_ON_EXEC)
         except ConnectionError:
             return False
         for _level, _type, packed in rights:
@@ -78,11 +81,16 @@ class FrameReader:
                 for fd in fds:
                     os.set_inheritable(fd, False)
             self._fds.extend(fds)
+        if flags & socket.MSG_CTRUNC:
+            self._fds.append(None)
         self._buffer += data
         return bool(data)
 
     def frames(self) -> Iterator[tuple[Message, list[int]]]:
-        """The complete frames; the descriptors are the caller's to close."""
+        """The complete frames; the descriptors are the caller's to close.
+
+        A frame whose descriptors did not all arrive brings none, and `errno` EMFILE.
+        """
         while len(self._buffer) >= _HEADER.size:
             length, fd_count = _HEADER.unpack_from(self._buffer)
             end = _HEADER.size + length
@@ -90,9 +98,22 @@ class FrameReader:
                 return
             message = json.loads(self._buffer[_HEADER.size : end])
             del self._buffer[:end]
-            yield message, [self._fds.popleft() for _ in range(fd_count)]
+            fds = self._take(fd_count)
+            yield (message, fds) if len(fds) == fd_count else (message | _NO_ROOM, [])
+
+    def _take(self, count: int) -> list[int]:
+        fds: list[int] = []
+        while len(fds) < count:
+            fd = self._fds.popleft()
+            if fd is None:
+                for each in fds:
+                    os.close(each)
+                return []
+            fds.append(fd)
+        return fds
 
     def close(self) -> None:
         """Close the descriptors nobody took."""
         while self._fds:
-            os.close(self._fds.popleft())
+            if (fd := self._fds.popleft()) is not None:
+                os.close(fd)

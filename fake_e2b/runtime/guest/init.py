@@ -102,8 +102,13 @@ class Init(Agent):
             os.setsid()
             name_process("envd")
             show_command("/usr/bin/envd")
-            isolate.appear_as(request["uid"], request["gid"])
-            Agent(socket.socket(fileno=given[0]), self._server_died).run()
+            sock = socket.socket(fileno=given[0])
+            try:
+                isolate.appear_as(request["uid"], request["gid"])
+            except OSError as error:
+                isolate.refuse(sock, error)
+            else:
+                Agent(sock, self._server_died).run()
             status = 0
         finally:
             os._exit(status)

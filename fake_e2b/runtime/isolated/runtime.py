@@ -12,6 +12,7 @@ from fake_e2b.domain.limits import NO_LIMITS, Limits
 from fake_e2b.domain.ports import Capability, LayerID
 from fake_e2b.domain.user import BUILT_IN_USERS, USER
 from fake_e2b.runtime import skeleton
+from fake_e2b.runtime.descriptors import for_a_guest
 from fake_e2b.runtime.files import RootedFiles
 from fake_e2b.runtime.guest.client import AgentClient, AgentGoneError
 from fake_e2b.runtime.guest.folders import GROUPS
@@ -22,10 +23,10 @@ from fake_e2b.runtime.isolated.disk import Disk
 from fake_e2b.runtime.isolated.guest import IsolatedGuest
 from fake_e2b.runtime.isolated.identity import can_map_range
 from fake_e2b.runtime.isolated.layer import exposed_folders, write_layer
-from fake_e2b.runtime.isolated.spares import Spares
 from fake_e2b.runtime.layers import Layers
 from fake_e2b.runtime.ownership import Ownership, RealOwnership, RecordedOwnership
 from fake_e2b.runtime.run_folder import RunFolder
+from fake_e2b.runtime.spares import Spares
 from fake_e2b.runtime.usage import DiskMeter
 from fake_e2b.runtime.watch import WatchHub
 
@@ -132,8 +133,7 @@ class IsolatedRuntime:
 
     # Making guests.
 
-    def _make_place(self) -> _Place:
-        folder = f"{self._path}/spare-{next(self._numbers)}"
+    def _furnish(self, folder: str) -> None:
         root = f"{folder}/root"
         for path in (folder, root, f"{folder}/upper", f"{folder}/work"):
             os.mkdir(path)
@@ -147,7 +147,6 @@ class IsolatedRuntime:
                 os.chown(f"{root}/home/user{name}", USER.uid, USER.gid)
             if any(path.startswith("/root/") for path in self._expose):
                 os.chmod(f"{root}/root", 0o711)
-        return _Place(folder, self._ownership())
 
     async def _bring_up(self, place: _Place) -> IsolatedGuest:
         assert self._helper is not None
@@ -184,11 +183,12 @@ class IsolatedRuntime:
                 await asyncio.to_thread(place.disk.fill, place.folder)
                 await init.call("filled")
             message, fds = await init.call("root")
+            root = for_a_guest(fds[0])
         except BaseException:
             place.drop_disk()
             await init.end()
             raise
-        files = RootedFiles(fds[0], ownership=place.ownership, watches=self.watches)
+        files = RootedFiles(root, ownership=place.ownership, watches=self.watches)
         guest = IsolatedGuest(
             files,
             lambda: self._remove(place),
@@ -245,9 +245,9 @@ class IsolatedRuntime:
         return RealOwnership(_NAMES.get, _NAMES.get) if self._really else RecordedOwnership()
 
     async def _make_spare(self, limits: Limits = NO_LIMITS) -> tuple[_Place, IsolatedGuest]:
-        place = await asyncio.to_thread(self._make_place)
-        place.limits = limits
+        place = _Place(f"{self._path}/spare-{next(self._numbers)}", self._ownership(), limits)
         try:
+            await asyncio.to_thread(self._furnish, place.folder)
             return place, await self._bring_up(place)
         except BaseException:
             self._remove(place)

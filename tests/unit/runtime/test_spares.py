@@ -7,7 +7,7 @@ import itertools
 
 import pytest
 
-from fake_e2b.runtime.isolated.spares import Spares
+from fake_e2b.runtime.spares import Spares
 from tests.runtime.guests import wait_until
 
 
