@@ -41,6 +41,7 @@ class Capability(Enum):
     NO_NETWORK = "nothing leaves the machine"
     RECURSIVE_KILL = "killing a sandbox ends every process it ever started"
     WATCHERS = "changes of files are reported"
+    LIVE_COPIES = "forks and snapshots carry running processes along"
     LIMITS = "a template's limits of memory and disk hold"
 
 

@@ -86,6 +86,8 @@ def survey(*, folder: str | None = None) -> list[Finding]:
 def _advice(capability: Capability, holders: tuple[str, ...]) -> str:
     if holders:
         return "" if "local" in holders else "take the isolated runtime, as auto does"
+    if capability is Capability.LIVE_COPIES:
+        return "live processes cannot be copied: what is forked or snapshotted has files alone"
     if capability is Capability.SEPARATE_USERS and not can_map_range():
         return "run as root with the isolated runtime: an ordinary user has one id only"
     if sys.platform != "linux":

@@ -93,8 +93,10 @@ class IsolatedRuntime:
 
     @property
     def capabilities(self) -> frozenset[Capability]:
-        """All; really separate users only where the machine grants a range of ids."""
-        missing = set() if self._really else {Capability.SEPARATE_USERS}
+        """All but what none can; really separate users only where the machine grants ids."""
+        missing = {Capability.LIVE_COPIES}
+        if not self._really:
+            missing.add(Capability.SEPARATE_USERS)
         return frozenset(set(Capability) - missing)
 
     async def start(self) -> None:
