@@ -320,6 +320,22 @@ def test_ports_that_speak_https(fake: FakeE2B) -> None:
     )
     service = start_service(fake, sandbox, "127.0.0.1", "pem", port=port)
     assert seen(service.ask("/secret"))[0] == "/secret"
+    assert service.ask("/upload", "Content-Length: 5", method="PUT", body=b"12345")[2] == b"5"
+    with connected(fake.port) as connection:
+        upgrade = ("Connection: Upgrade", "Upgrade: any")
+        connection.sendall(head_of("/", service.host, *upgrade) + b"hello")
+        status, _, data = read_head(connection)
+        assert status == 101
+        while data != b"hello":
+            data += connection.recv(100)
+
+
+def test_a_port_that_is_said_to_speak_https_and_does_not_is_closed(fake: FakeE2B) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    sandbox = Sandbox.create(network={"https_ports": [port]})
+    service = start_service(fake, sandbox, port=port)
+    assert closed_port(service.ask("/"), sandbox, port)
 
 
 def test_reserved_paths_of_the_daemon(fake: FakeE2B) -> None:

@@ -290,7 +290,6 @@ def test_an_empty_query_is_a_query(service: Service) -> None:
 
 
 def test_a_target_beyond_ascii_arrives_escaped(service: Service) -> None:
-    """As curl sends what is typed."""
     asked = "GET /gr\u00fc\u00dfe?x=\u20ac HTTP/1.1\r\n".encode()
     rest = f"{service.host}\r\nX-Raw: \u00e9\r\nConnection: close\r\n\r\n".encode("latin-1")
     for cut in (0, 7, len(asked), len(asked) + 5):

@@ -75,6 +75,26 @@ def test_a_client_that_reads_slowly_slows_the_service_down(service: Service) -> 
         assert int(noted(service, "sent")) < 64_000_000
 
 
+def test_a_service_that_reads_slowly_slows_its_client_down(fake: FakeE2B) -> None:
+    sandbox = Sandbox.create()
+    listening = sandbox.commands.run(
+        'python3 -uc \'import socket, time; s = socket.create_server(("127.0.0.1", 0));'
+        " print(s.getsockname()[1]); time.sleep(600)'",
+        background=True,
+        timeout=0,
+    )
+    port = int(next(iter(listening))[0] or "0")
+    with connected(fake.port) as connection:
+        whole = "Content-Length: 1000000000"
+        connection.sendall(head_of("/", f"Host: {sandbox.get_host(port)}", whole, method="PUT"))
+        connection.settimeout(1)
+        sent = 0
+        with contextlib.suppress(TimeoutError):
+            while sent < 64_000_000:
+                sent += connection.send(b"x" * 65536)
+        assert sent < 64_000_000
+
+
 @contextlib.contextmanager
 def every_kind_open(service: Service) -> Iterator[dict[str, socket.socket]]:
     """Connections into the sandbox in every phase that they can be in."""
