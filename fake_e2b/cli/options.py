@@ -71,6 +71,7 @@ def make_fake(
     host: str = "127.0.0.1",
     port: int = 0,
     allow_remote: bool = False,
+    debug_ports: bool = False,
 ) -> FakeE2B:
     """A fake as the options say, not started; this process's environment stays as it is."""
     return FakeE2B(
@@ -84,6 +85,7 @@ def make_fake(
         host=host,
         port=port,
         allow_remote=allow_remote,
+        debug_ports=debug_ports,
         set_environment=False,
     )
 

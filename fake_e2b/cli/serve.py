@@ -49,6 +49,12 @@ def add_parser(commands: Any) -> None:
         help="permit a --host that other machines reach; they can run commands here then",
     )
     parser.add_argument(
+        "--debug-ports",
+        action="store_true",
+        help="listen at the fixed ports of clients with E2B_DEBUG=true too (3000, 49983, 49999), "
+        "with one sandbox behind them; --runtime auto means local then",
+    )
+    parser.add_argument(
         "--ready-file",
         type=Path,
         metavar="PATH",
@@ -69,6 +75,7 @@ def execute(arguments: argparse.Namespace) -> int:
         host=arguments.host,
         port=arguments.port,
         allow_remote=arguments.allow_remote,
+        debug_ports=arguments.debug_ports,
     )
     with SignalPipe(_STOPS) as signals, _started(fake, arguments.port):
         exports = render("posix", variables(fake, arguments))

@@ -25,6 +25,7 @@ from fake_e2b.domain.sandbox import OnTimeout, Sandbox
 from fake_e2b.runtime.clock import SystemClock
 from fake_e2b.runtime.select import choose_runtime
 from fake_e2b.server.connection import LOGGER
+from fake_e2b.server.debug_ports import DebugPorts, DebugSandbox
 from fake_e2b.server.gateway import Gateway, Planes
 from fake_e2b.server.index import StoreIndex
 from fake_e2b.server.machines import Machines
@@ -107,6 +108,8 @@ class Fake:
             max_connections=settings.max_connections,
             domain=address.domain_name,
         )
+        if settings.debug_ports:
+            self.app = DebugPorts(self.app, DebugSandbox(self.backend))
         self._reaper: Reaper | None = None
         self._life = contextlib.AsyncExitStack()
 

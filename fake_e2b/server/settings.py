@@ -34,6 +34,7 @@ class Settings:
             number.
         max_length_hours: How long one run of a sandbox may last.
         templates: Of the first team, in an order in which each finds its base.
+        debug_ports: Whether clients with ``E2B_DEBUG=true`` find a sandbox at their fixed ports.
         any_host: Routing headers count on any host, see `fake_e2b.server.dispatch.route`.
     """
 
@@ -45,6 +46,7 @@ class Settings:
     max_sandboxes: int = 1_100
     max_connections: int | None = None
     max_length_hours: int = 24
+    debug_ports: bool = False
     any_host: bool = False
     templates: tuple[Definition, ...] = ()
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import os
+import socket
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 
@@ -13,6 +15,7 @@ from fake_e2b.domain.clock import SECOND_NS
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.server.app import Fake
+from fake_e2b.server.debug_ports import listen_for_debug
 from fake_e2b.server.host import ServerThread, listen
 from fake_e2b.server.resolver import LocalhostNames
 from fake_e2b.server.settings import (
@@ -26,6 +29,11 @@ from fake_e2b.server.tls import Tls
 from fake_e2b.testing.environment import Environment, completed
 from fake_e2b.testing.sdk_age import TlsChoice, wants_tls
 from fake_e2b.testing.templates import SandboxTemplate
+
+
+def _close(sockets: list[socket.socket]) -> None:
+    for listening in sockets:
+        listening.close()
 
 
 class FakeClock:
@@ -81,6 +89,9 @@ class FakeE2B:
         domain: What stands behind ``<port>-<sandboxID>.`` in host names. Names that do not end in
             ``.localhost`` have to lead here by means of your own; say ``name:port`` where
             something in front of the fake listens for them.
+        debug_ports: Listen at the fixed ports of clients with ``E2B_DEBUG=true`` too (3000, 49983,
+            49999), with one sandbox behind them. ``localhost:<port>`` is what such a client takes
+            for the sandbox's own ports, so ``runtime="auto"`` means ``"local"`` then.
         api_keys: Further valid keys of the fake's own team.
         teams: Further teams: slug → their keys.
         max_sandboxes: How many sandboxes a team may have running at once.
@@ -106,6 +117,7 @@ class FakeE2B:
         port: int = 0,
         tls: TlsChoice = "auto",
         domain: str = DEFAULT_DOMAIN,
+        debug_ports: bool = False,
         api_keys: Sequence[str] = (),
         teams: Mapping[str, Sequence[str]] | None = None,
         max_sandboxes: int = 1_100,
@@ -116,7 +128,7 @@ class FakeE2B:
         allow_remote: bool = False,
     ) -> None:
         self._settings = Settings(
-            runtime=runtime,
+            runtime="local" if debug_ports and runtime == "auto" else runtime,
             clock=clock,
             seed=seed,
             api_keys=tuple(api_keys),
@@ -124,6 +136,7 @@ class FakeE2B:
             max_sandboxes=max_sandboxes,
             max_connections=max_connections,
             max_length_hours=max_length_hours,
+            debug_ports=debug_ports,
             any_host=allow_remote,
             templates=tuple(each.definition() for each in templates),
         )
@@ -150,28 +163,21 @@ class FakeE2B:
         if self._running is not None:
             raise UsageError("this fake is running already")
         over_tls = wants_tls(self._tls_choice)
-        sockets = listen(self._host, self._port, allow_remote=self._allow_remote)
-        bound, port = sockets[0].getsockname()[:2]
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bound, bound)
-        tls = None
-        try:
+        with contextlib.ExitStack() as undo:
+            sockets = listen(self._host, self._port, allow_remote=self._allow_remote)
+            undo.callback(_close, sockets)
+            bound, port = sockets[0].getsockname()[:2]
+            if self._settings.debug_ports:
+                sockets += listen_for_debug("127.0.0.1", port)
+            host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(bound, bound)
             address = Address(host, port, self._domain, over_tls)
-            if over_tls:
-                tls = Tls(address.domain_name, host)
+            tls = Tls(address.domain_name, host) if over_tls else None
+            if tls is not None:
+                undo.callback(tls.close)
             fake = Fake(self._settings, address, tls.variables if tls else None)
-        except BaseException:
-            for listening in sockets:
-                listening.close()
-            if tls is not None:
-                tls.close()
-            raise
-        thread = ServerThread(fake.app, fake, sockets, tls.context if tls else None)
-        try:
+            thread = ServerThread(fake.app, fake, sockets, tls.context if tls else None)
             thread.start()
-        except BaseException:
-            if tls is not None:
-                tls.close()
-            raise
+            undo.pop_all()
         self._tls = tls
         self._running = fake, thread, address
         if self._set_environment:
