@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from fake_e2b.server.resolver import LocalhostNames
 from fake_e2b.testing.environment import Environment
 from fake_e2b.testing.fake import FakeE2B
+from fake_e2b.testing.kept_transports import forget_transports
 
 
 @contextlib.contextmanager
@@ -20,6 +21,8 @@ def activated(fake: FakeE2B) -> Iterator[None]:
     environment = Environment(fake.env())
     names = LocalhostNames(fake.names_below)
     environment.set()
+    if fake.ca_file is not None:
+        forget_transports()
     names.install()
     try:
         yield

@@ -27,6 +27,7 @@ from fake_e2b.server.settings import (
 )
 from fake_e2b.server.tls import Tls
 from fake_e2b.testing.environment import Environment, completed
+from fake_e2b.testing.kept_transports import forget_transports
 from fake_e2b.testing.sdk_age import TlsChoice, wants_tls
 from fake_e2b.testing.templates import SandboxTemplate
 
@@ -183,6 +184,8 @@ class FakeE2B:
         if self._set_environment:
             self._environment = Environment(self.env())
             self._environment.set()
+            if tls is not None:
+                forget_transports()
             self._names = LocalhostNames(address.names_below)
             self._names.install()
         return self

@@ -70,6 +70,18 @@ def test_one_client_believes_one_fake_after_another() -> None:
             Sandbox.create().kill()
 
 
+async def test_clients_that_were_there_before_believe_it() -> None:
+    with FakeE2B(runtime="local", tls=False):
+        plain = Sandbox.create()
+        also_plain = await AsyncSandbox.create()
+        with FakeE2B(runtime="local", tls=True):
+            Sandbox.create().kill()
+            await (await AsyncSandbox.create()).kill()
+        assert plain.commands.run("echo hi").stdout == "hi\n"
+        assert (await also_plain.commands.run("echo hi")).stdout == "hi\n"
+        Sandbox.create().kill()
+
+
 def test_a_domain_of_ones_own() -> None:
     with FakeE2B(runtime="local", tls=True, domain="sandboxes.fake.localhost") as fake:
         assert fake.domain == f"sandboxes.fake.localhost:{fake.port}"

@@ -119,3 +119,38 @@ def test_the_plugin_serves_old_releases(release: str, tmp_path: Path) -> None:
         python, "-m", "pytest", "-q", "-p", "no:cacheprovider", folder, PYTHONPATH=str(ROOT)
     )
     assert "3 passed" in shown
+
+
+LATER = """
+import asyncio
+from e2b import AsyncSandbox, Sandbox
+from fake_e2b import FakeE2B
+
+async def use():
+    sandbox = Sandbox.create()
+    assert sandbox.commands.run("echo hi").stdout == "hi\\n"
+    sandbox.files.write("a.txt", "text")
+    assert sandbox.files.read("a.txt") == "text"
+    sandbox.kill()
+    sandbox = await AsyncSandbox.create()
+    assert (await sandbox.commands.run("echo hi")).stdout == "hi\\n"
+    await sandbox.files.write("a.txt", "text")
+    await sandbox.kill()
+
+async def main():
+    with FakeE2B(tls=False):
+        await use()
+        with FakeE2B(tls=True):
+            await use()
+        await use()
+
+asyncio.run(main())
+print("all of it")
+"""
+
+
+@pytest.mark.generations
+@pytest.mark.parametrize("release", ["2.8", "2.35"])
+def test_clients_made_before_believe_a_fake_with_tls(release: str) -> None:
+    python, _ = python_of(release)
+    assert run(python, "-c", LATER, PYTHONPATH=str(ROOT)) == "all of it\n"
