@@ -9,6 +9,7 @@ from fake_e2b.backend.listing import Listing
 from fake_e2b.backend.logs import Logs
 from fake_e2b.backend.machine import MachineFactory
 from fake_e2b.backend.metrics import Metrics
+from fake_e2b.backend.patience import Endless, Patience
 from fake_e2b.backend.sandboxes import Sandboxes, Sign
 from fake_e2b.backend.settings import ControlSettings
 from fake_e2b.backend.store import Store
@@ -41,6 +42,7 @@ class ControlBackend:
         sign: `fake_e2b.wire.signature.sign`.
         settings: Limits.
         together: Awaits several steps at once.
+        make_patience: How long each request waits for a sandbox that changes its state.
     """
 
     def __init__(
@@ -55,6 +57,7 @@ class ControlBackend:
         make_layer: MakeLayer = _no_layer,
         settings: ControlSettings | None = None,
         together: Together = one_by_one,
+        make_patience: Callable[[], Patience] = Endless,
     ) -> None:
         settings = settings or ControlSettings()
         store = Store()
@@ -85,6 +88,7 @@ class ControlBackend:
             make_event=make_event,
             sign=sign,
             together=together,
+            make_patience=make_patience,
             before_pause=self.metrics.sample,
         )
         self.sandboxes.on_event(self.logs.note)

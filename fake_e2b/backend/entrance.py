@@ -6,9 +6,11 @@ Facts: proxy.order, proxy.auto-resume, proxy.traffic-token
 from __future__ import annotations
 
 import hmac
+from collections.abc import Callable
 
 from fake_e2b.backend.lifecycle import Lifecycle
 from fake_e2b.backend.machine import Machine
+from fake_e2b.backend.patience import Endless, Patience
 from fake_e2b.backend.store import Record, Store
 from fake_e2b.backend.teams import Teams
 from fake_e2b.domain.control_errors import ControlError, ControlKind, ProxyError, ProxyKind
@@ -29,12 +31,20 @@ class Entrance:
         store: Where the sandboxes are.
         teams: Whose they are.
         lifecycle: Starts paused ones.
+        make_patience: How long each request waits for changes that others began.
     """
 
-    def __init__(self, store: Store, teams: Teams, lifecycle: Lifecycle) -> None:
+    def __init__(
+        self,
+        store: Store,
+        teams: Teams,
+        lifecycle: Lifecycle,
+        make_patience: Callable[[], Patience] = Endless,
+    ) -> None:
         self._store = store
         self._teams = teams
         self._lifecycle = lifecycle
+        self._make_patience = make_patience
 
     async def enter(
         self,
@@ -50,6 +60,7 @@ class Entrance:
             ProxyError: SANDBOX_NOT_FOUND, RESUME_DENIED, TEAM_LIMIT, STILL_TRANSITIONING;
                 TRAFFIC_TOKEN_MISSING, TRAFFIC_TOKEN_INVALID.
         """
+        patience = self._make_patience()
         for _ in range(MAX_WAITS + 1):
             record = self._store.get(sandbox_id)
             if record is None or record.sandbox.state is State.KILLING:
@@ -62,8 +73,8 @@ class Entrance:
                 return sandbox, record.machine
             team = self._may_wake(record, port)
             if sandbox.state is State.PAUSING:
-                if record.move is not None:
-                    await record.move.done.wait()
+                if record.move is not None and not await patience.outlast(record.move.done):
+                    raise _refusal(ProxyKind.STILL_TRANSITIONING, sandbox.sandbox_id, port)
                 continue
             self._check_wake_tokens(sandbox, port, access_token, traffic_token)
             await self._wake(record, team, port)

@@ -14,6 +14,7 @@ from fake_e2b.backend.entrance import Entrance
 from fake_e2b.backend.forks import Forks
 from fake_e2b.backend.lifecycle import Lifecycle, LifecycleEvent, Moment
 from fake_e2b.backend.machine import Machine, MachineFactory
+from fake_e2b.backend.patience import Endless, Patience
 from fake_e2b.backend.snapshots import Snapshots
 from fake_e2b.backend.store import Move, Record, Store
 from fake_e2b.backend.teams import Teams
@@ -74,6 +75,7 @@ class Sandboxes:
         sign: Computes the signature of a file URL.
         together: Awaits several steps at once.
         before_pause: Called while a guest that is to be paused still runs.
+        make_patience: See `Entrance`.
     """
 
     def __init__(
@@ -91,6 +93,7 @@ class Sandboxes:
         sign: Sign,
         together: Together,
         before_pause: Callable[[Record], Awaitable[None]],
+        make_patience: Callable[[], Patience] = Endless,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -116,7 +119,7 @@ class Sandboxes:
             store=store,
             templates=templates,
         )
-        self._entrance = Entrance(store, teams, self._lifecycle)
+        self._entrance = Entrance(store, teams, self._lifecycle, make_patience)
         self._expiry_listeners: list[Callable[[Expired], None]] = []
 
     # -- create and look --------------------------------------------------------------------------

@@ -29,6 +29,7 @@ from fake_e2b.server.debug_ports import DebugPorts, DebugSandbox
 from fake_e2b.server.gateway import Gateway, Planes
 from fake_e2b.server.index import StoreIndex
 from fake_e2b.server.machines import Machines
+from fake_e2b.server.patience import LimitedPatience
 from fake_e2b.server.reaper import Reaper
 from fake_e2b.server.settings import Address, Settings, client_environment
 from fake_e2b.server.streams import App, OpenRequests
@@ -38,6 +39,8 @@ from fake_e2b.wire.signature import sign
 
 FIRST_TEAM = "fake"
 """The slug of the team that the first API key stands for."""
+_PATIENCE_S = 60
+"""How long traffic is held while its sandbox pauses. Fact: proxy.wake.patience"""
 _BECOMES = {OnTimeout.KILL: "killed", OnTimeout.PAUSE: "paused"}
 
 
@@ -78,6 +81,7 @@ class Fake:
                 concurrent_sandboxes=settings.max_sandboxes,
             ),
             together=_together,
+            make_patience=lambda: LimitedPatience(_PATIENCE_S),
         )
         self.api_key = self._make_teams()
         for definition in settings.templates:

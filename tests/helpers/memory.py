@@ -9,6 +9,7 @@ from typing import Any
 
 from fake_e2b.backend.control import ControlBackend
 from fake_e2b.backend.machine import Machine
+from fake_e2b.backend.patience import Endless, Patience
 from fake_e2b.backend.settings import ControlSettings
 from fake_e2b.domain.clock import SECOND_NS, ManualClock
 from fake_e2b.domain.entry import DiskUsage
@@ -151,7 +152,11 @@ async def gather(steps: Any) -> None:
 class World:
     """One backend on a memory runtime, a clock that stands still, and a team with a key."""
 
-    def __init__(self, settings: ControlSettings | None = None) -> None:
+    def __init__(
+        self,
+        settings: ControlSettings | None = None,
+        make_patience: Callable[[], Patience] = Endless,
+    ) -> None:
         self.clock = ManualClock(START_NS)
         self.runtime = MemoryRuntime()
         self.booted_with: list[dict[str, str]] = []
@@ -164,6 +169,7 @@ class World:
             sign=sign,
             settings=settings,
             together=gather,
+            make_patience=make_patience,
         )
         self.team: Team = self.backend.teams.add_team("acme")
         self.backend.teams.add_key(self.team, KEY)

@@ -8,12 +8,15 @@ from typing import Any
 import pytest
 
 from fake_e2b.backend.admission import CreateRequest
+from fake_e2b.backend.patience import Endless
 from fake_e2b.backend.settings import ControlSettings
 from fake_e2b.domain.clock import SECOND_NS
 from fake_e2b.domain.control_errors import ProxyError, ProxyKind
+from fake_e2b.domain.ports import Event
 from fake_e2b.domain.sandbox import Sandbox, State
+from fake_e2b.server.patience import LimitedPatience
 from fake_e2b.wire.signature import sign
-from tests.helpers.memory import World
+from tests.helpers.memory import Gate, World
 
 PRIVATE = {"allowPublicTraffic": False}
 
@@ -126,6 +129,45 @@ async def test_requests_during_a_pause_are_held_and_then_wake_it_once() -> None:
     await pausing
     assert await asyncio.gather(*held) == [sandbox] * 3
     assert world.runtime.guests[sandbox.sandbox_id].steps.count("resume") == 1
+
+
+async def test_a_pause_that_takes_too_long_is_told_to_who_waits() -> None:
+    world = World(make_patience=lambda: LimitedPatience(0.01))
+    sandbox = await create(world, auto_resume=True)
+    gate = world.runtime.gate("pause")
+    pausing = asyncio.create_task(world.backend.sandboxes.pause(world.team, sandbox.sandbox_id))
+    await gate.reached.wait()
+    assert await enter(world, sandbox) is ProxyKind.STILL_TRANSITIONING
+    gate.open()
+    await pausing
+    assert await enter(world, sandbox) is sandbox
+
+
+async def test_so_is_one_pause_after_the_other() -> None:
+    class Restless(Endless):
+        """Each pause ends only when somebody waits for it, and the next has begun by then."""
+
+        async def outlast(self, done: Event) -> bool:
+            gates[-1].open()
+            await super().outlast(done)
+            await world.backend.sandboxes.connect(world.team, sandbox.sandbox_id, timeout_s=60)
+            await pause_again()
+            return True
+
+    async def pause_again() -> None:
+        gates.append(world.runtime.gate("pause"))
+        pause = world.backend.sandboxes.pause(world.team, sandbox.sandbox_id)
+        pauses.append(asyncio.create_task(pause))
+        await gates[-1].reached.wait()
+
+    world = World(make_patience=Restless)
+    sandbox = await create(world, auto_resume=True)
+    gates: list[Gate] = []
+    pauses: list[asyncio.Task[None]] = []
+    await pause_again()
+    assert await enter(world, sandbox) is ProxyKind.STILL_TRANSITIONING
+    gates[-1].open()
+    await asyncio.gather(*pauses)
 
 
 async def test_without_auto_resume_a_request_during_a_pause_is_not_found() -> None:
