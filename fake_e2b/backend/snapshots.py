@@ -202,25 +202,13 @@ class Snapshots:
                         template_id=template.template_id,
                         state=state.value,
                     )
-        await self._forget(template)
+        self._templates.remove(template)
+        for build in template.clear():
+            await self._release(build)
 
     async def reset(self) -> None:
-        """Forget everything made from sandboxes."""
-        for template in self._templates.all():
-            if template.is_snapshot:
-                await self._forget(template)
-                continue
-            for tag, build in list(template.builds.items()):
-                if build.source_id is not None:
-                    del template.builds[tag]
-                    if build not in template.builds.values():
-                        await self._release(build)
-
-    async def _forget(self, template: Template) -> None:
-        self._templates.remove(template)
-        builds = {build.build_id: build for build in template.builds.values()}
-        template.builds.clear()
-        for build in builds.values():
+        """Forget everything that was not there at the start, and have back what was."""
+        for build in self._templates.reset():
             await self._release(build)
 
     async def _release(self, build: Build) -> None:

@@ -50,8 +50,11 @@ class TemplateBuilds:
         self._make_event = make_event
         self._making: dict[str, Event] = {}
 
-    def define(self, team: Team, definition: Definition) -> Template:
+    def define(self, team: Team, definition: Definition, *, lasting: bool = False) -> Template:
         """Keep a template of the team under its name; one more build if it has the name.
+
+        Args:
+            lasting: Keep it over every reset; else only until the next one.
 
         Raises:
             UsageError: Its base is no template that the team may use.
@@ -92,6 +95,8 @@ class TemplateBuilds:
             )
             self._templates.add(template)
         template.assign(reference.tag or DEFAULT_TAG, build)
+        if lasting:
+            self._templates.make_lasting(template)
         return template
 
     async def layer(self, build: Build) -> LayerID | None:

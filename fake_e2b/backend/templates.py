@@ -40,28 +40,24 @@ class Templates:
     def __init__(self, ids: IdSource, now_ns: int) -> None:
         self._by_id: dict[TemplateID, Template] = {}
         self._by_name: dict[tuple[str | None, str], Template] = {}
+        self._lasting: list[Template] = []
         for alias in PLATFORM_TEMPLATES:
-            self.add(
-                Template(
-                    template_id=ids.template_id(),
-                    team_id=None,
-                    namespace=None,
-                    aliases=(alias,),
-                    public=True,
-                    cpu_count=2,
-                    memory_mb=1024 if alias in ("code-interpreter-v1", "desktop") else 512,
-                    disk_size_mb=1024,
-                    envd_version=ENVD_VERSION,
-                    created_at_ns=now_ns,
-                    builds={
-                        DEFAULT_TAG: Build(
-                            ids.uuid(),
-                            now_ns,
-                            setup=Setup(interpreter=alias in _WITH_INTERPRETER),
-                        )
-                    },
-                )
+            setup = Setup(interpreter=alias in _WITH_INTERPRETER)
+            template = Template(
+                template_id=ids.template_id(),
+                team_id=None,
+                namespace=None,
+                aliases=(alias,),
+                public=True,
+                cpu_count=2,
+                memory_mb=1024 if alias in ("code-interpreter-v1", "desktop") else 512,
+                disk_size_mb=1024,
+                envd_version=ENVD_VERSION,
+                created_at_ns=now_ns,
+                builds={DEFAULT_TAG: Build(ids.uuid(), now_ns, setup=setup)},
             )
+            self.add(template)
+            self.make_lasting(template)
 
     def add(self, template: Template) -> None:
         """Make a template known under its ID and its names."""
@@ -80,9 +76,23 @@ class Templates:
         found = [each for each in self._by_id.values() if each.is_snapshot and _is_of(team, each)]
         return sorted(found, key=lambda each: (each.created_at_ns, each.template_id), reverse=True)
 
-    def all(self) -> list[Template]:
-        """Every template there is."""
-        return list(self._by_id.values())
+    def make_lasting(self, template: Template) -> None:
+        """Let a template, as it is now, be there after every reset."""
+        template.lasting = dict(template.builds)
+        if template not in self._lasting:
+            self._lasting.append(template)
+
+    def reset(self) -> list[Build]:
+        """Have the templates of the start again, as they were; returns the builds that go."""
+        gone: list[Build] = []
+        for template in list(self._by_id.values()):
+            gone += template.reset()
+            if template not in self._lasting:
+                self.remove(template)
+        for template in self._lasting:
+            template.builds = dict(template.lasting)
+            self.add(template)
+        return gone
 
     def owned(self, team: Team, alias: str) -> Template | None:
         """The template of that name in the team's own namespace."""

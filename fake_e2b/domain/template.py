@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from fake_e2b.domain.errors import FakeE2BError
@@ -51,6 +52,7 @@ class Template:
         aliases: Names within the namespace, the first one is shown as a sandbox's alias.
         created_at_ns: When it was made.
         builds: Tag to its ready build, the one assigned last at the end.
+        lasting: Those of the builds that outlive a reset, as everything known from the start.
         is_snapshot: It was made from a sandbox: listed with the snapshots, not the templates.
         limits: What its sandboxes may really use, whatever the sizes above say.
     """
@@ -66,6 +68,7 @@ class Template:
     envd_version: str
     created_at_ns: int
     builds: dict[str, Build] = field(default_factory=dict)
+    lasting: dict[str, Build] = field(default_factory=dict)
     limits: Limits = NO_LIMITS
     is_snapshot: bool = False
 
@@ -84,11 +87,30 @@ class Template:
         """Let a tag mean a build.
 
         Returns:
-            The build that no tag means any more.
+            The build that no tag means any more, nor will after a reset.
         """
         before = self.builds.pop(tag, None)
         self.builds[tag] = build
-        return None if before in self.builds.values() else before
+        return next(iter(self._passing([before])), None)
+
+    def clear(self) -> list[Build]:
+        """Forget every build.
+
+        Returns:
+            Those that will not be there after a reset.
+        """
+        builds, self.builds = self.builds, {}
+        return self._passing(builds.values())
+
+    def reset(self) -> list[Build]:
+        """Have the builds of the start again; returns the others."""
+        builds = self.clear()
+        self.builds = dict(self.lasting)
+        return builds
+
+    def _passing(self, builds: Iterable[Build | None]) -> list[Build]:
+        kept = (*self.lasting.values(), *self.builds.values())
+        return [each for each in dict.fromkeys(builds) if each is not None and each not in kept]
 
     def find_build(self, tag: str) -> Build | None:
         """The build that a tag means, or the one of that ID."""

@@ -85,7 +85,7 @@ class Fake:
         )
         self.api_key = self._make_teams()
         for definition in settings.templates:
-            self.add_template(definition)
+            self.add_template(definition, lasting=True)
         self.access_token = f"sk_e2b_{self.ids.hex_token(40)}"
         self.env = {
             **client_environment(address, api_key=self.api_key, access_token=self.access_token),
@@ -129,14 +129,14 @@ class Fake:
                 teams.add_key(team, key)
         return api_key
 
-    def add_template(self, definition: Definition) -> TemplateID:
-        """Give the first team a template.
+    def add_template(self, definition: Definition, *, lasting: bool = False) -> TemplateID:
+        """Give the first team a template, over every reset or until the next one.
 
         Raises:
             UsageError: Its base does not exist.
         """
         team = next(iter(self.backend.teams))
-        return self.backend.builds.define(team, definition).template_id
+        return self.backend.builds.define(team, definition, lasting=lasting).template_id
 
     def _admin_parts(self) -> AdminParts:
         return AdminParts(

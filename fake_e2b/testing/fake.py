@@ -298,7 +298,7 @@ class FakeE2B:
         return self._thread().call(copies)
 
     def add_template(self, template: SandboxTemplate) -> str:
-        """Define a template, or one more build of it; it outlives `reset`.
+        """Define a template, or one more build of it, until `reset`.
 
         Returns:
             Its ID.

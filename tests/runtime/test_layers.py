@@ -45,7 +45,7 @@ def read(guest: Guest, path: str) -> bytes:
 def weigh(guest: Guest, path: str) -> None:
     """So many bytes, in a hole, that the files are shared, not copied."""
     with guest.files.open_write(path, owner=USER) as file:
-        file.seek(8 << 20)
+        file.seek(40 << 20)
         file.write(b"end")
 
 

@@ -18,9 +18,9 @@ from fake_e2b.runtime.copying import copy_tree, lay_over
 from fake_e2b.runtime.guest.root_view import OVERLAID
 from fake_e2b.runtime.layers import Layer, Layers
 
-MOST_ENTRIES = 300
-MOST_SIZE = 4 << 20
-"""Up to here a root is copied for each guest: some milliseconds."""
+MOST_ENTRIES = 1000
+MOST_SIZE = 16 << 20
+"""Up to here a root is copied for each guest: some tens of milliseconds at most."""
 MOST_LAYERS = 32
 """Above each other; one more, and the capture puts all of them together."""
 

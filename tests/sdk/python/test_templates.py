@@ -41,7 +41,8 @@ def test_files_user_and_folder(fake: FakeE2B, tmp_path: Path) -> None:
     first.files.write("work/note", "changed")
     assert second.files.read("work/note") == "n"
     fake.reset()
-    assert Sandbox.create("mine").files.read("work/note") == "n"
+    with pytest.raises(SandboxException, match=r"^404"):
+        Sandbox.create("mine")
 
 
 def test_the_templates_user_is_the_default(fake: FakeE2B) -> None:
@@ -128,7 +129,8 @@ def test_a_file_that_went_missing_fails_create_and_nothing_else(
 async def test_async_and_templates_on_templates() -> None:
     one = SandboxTemplate("one", files={"a": "1", "b": "1"})
     two = SandboxTemplate("two", from_template="one", files={"b": "2"})
-    async with FakeE2B(templates=[one, two]):
+    async with FakeE2B(templates=[one, two]) as fake:
+        fake.reset()
         sandbox = await AsyncSandbox.create("two")
         assert [await sandbox.files.read(name) for name in "ab"] == ["1", "2"]
         info = await sandbox.get_info()

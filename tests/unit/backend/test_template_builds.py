@@ -47,9 +47,17 @@ def kitchen(world: World) -> Kitchen:
     return kitchen
 
 
-def define(world: World, name: str, base: str = "base", *items: Any, **options: Any) -> None:
+def define(
+    world: World,
+    name: str,
+    base: str = "base",
+    *items: Any,
+    lasting: bool = False,
+    **options: Any,
+) -> None:
     builds: TemplateBuilds = world.backend.builds
-    builds.define(world.team, Definition(name, Recipe(base, items), **options))
+    definition = Definition(name, Recipe(base, items), **options)
+    builds.define(world.team, definition, lasting=lasting)
 
 
 async def create(world: World, template: str) -> Sandbox:
@@ -70,8 +78,26 @@ async def test_it_is_made_on_first_use_and_once(world: World, kitchen: Kitchen) 
     first, second = await asyncio.gather(*both)
     assert len(kitchen.made) == 1
     assert base_of(world, first) == base_of(world, second) == LayerID("made 1")
-    await world.backend.reset()
-    assert base_of(world, await create(world, "mine")) == LayerID("made 1")
+
+
+async def test_after_a_reset_all_is_as_at_the_start(world: World, kitchen: Kitchen) -> None:
+    define(world, "mine", "base", File("a", "", b"1"), lasting=True)
+    sandbox = await create(world, "mine")
+    assert base_of(world, sandbox) == LayerID("made 1")
+    define(world, "mine", "base", File("a", "", b"2"))
+    define(world, "other")
+    assert base_of(world, await create(world, "mine")) == LayerID("made 2")
+    snapshots = world.backend.sandboxes.snapshots
+    await snapshots.create(world.team, sandbox.sandbox_id, name="mine:snap")
+    for _ in range(2):
+        await world.backend.reset()
+        assert world.runtime.layers == {LayerID("made 1")}
+        assert base_of(world, await create(world, "mine")) == LayerID("made 1")
+        for name in ("other", "mine:snap"):
+            with pytest.raises(ControlError):
+                await create(world, name)
+        await world.backend.reset()
+        await snapshots.delete_template(world.team, "mine")
 
 
 async def test_one_that_cannot_be_made_is_tried_again(world: World, kitchen: Kitchen) -> None:
