@@ -175,7 +175,9 @@ class Connection(H11Protocol):
         self.loop.call_later(_LINGER_S, self.transport.close)
 
     def inform(self, status: int, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        """Send an interim answer (102 to 199) before the final one."""
+        """Send an interim answer (102 to 199) before the final one; HTTP/1.0 knows none."""
+        if self.scope["http_version"] == "1.0":
+            return
         event = h11.InformationalResponse(
             status_code=status, headers=list(headers), reason=phrase(status)
         )

@@ -170,6 +170,8 @@ def test_interim_answers_pass_in_order_and_more_than_one(service: Service) -> No
         b"HTTP/1.1 200 OK\r\n"
     )
     assert got.endswith(b"ok")
+    old = f"GET {raw(answer)} HTTP/1.0\r\n{service.host}\r\n\r\n".encode()
+    assert exchange(service.fake.port, old)[0] == 200
 
 
 def test_nothing_behind_an_answer_becomes_another_one(service: Service) -> None:
