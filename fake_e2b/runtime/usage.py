@@ -32,6 +32,10 @@ class UsageMeter:
         self._read_at_s = monotonic_s()
         self._ticks = 0
 
+    def restart(self) -> None:
+        """Let the next reading cover the time from now on."""
+        self._read_at_s = self._monotonic_s()
+
     def read(self, counters: Counters, disk: DiskUsage, mem_total: int | None) -> ResourceUsage:
         """What is used now; 100 % is one CPU that was never idle.
 

@@ -53,11 +53,10 @@ def limit_pids(proc: str) -> None:
     major, minor = (int(re.sub(r"\D.*", "", part)) for part in os.uname().release.split(".")[:2])
     if (major, minor) < (6, 14):
         return
-    path = f"{proc}/sys/kernel/pid_max"
-    with suppress(OSError):
-        with open(path, "w") as file:
-            file.write(str(MOST_PIDS))
-        _freeze(path)
+    # It is not made read-only for its own sake: with anything mounted on /proc the kernel lets
+    # nobody mount another one. Whom it does not bind, the limit of processes of a user does.
+    with suppress(OSError), open(f"{proc}/sys/kernel/pid_max", "w") as file:
+        file.write(str(MOST_PIDS))
 
 
 def cover_settings(proc: str) -> None:

@@ -174,6 +174,7 @@ class IsolatedGuest(AgentGuest):
             OSError: It has ended.
         """
         self._limits, self._group = limits, group
+        self._meter.restart()  # it may have been kept ready for long
         if limits.memory_mb is None:
             return
         if group is not None:
