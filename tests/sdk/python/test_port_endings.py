@@ -10,7 +10,7 @@ import pytest
 from e2b import Sandbox
 
 from fake_e2b import FakeE2B
-from tests.helpers.http import connected, exchange, head_of, read_head
+from tests.helpers.http import connected, exchange, head_of, read_answer, read_head
 from tests.helpers.waiting import wait_until
 from tests.sdk.python.conftest import Service, start_service
 
@@ -177,3 +177,51 @@ def test_a_crash_breaks_what_the_service_had_open(service: Service) -> None:
         exchange(service.fake.port, head_of("/crash", service.host, "Connection: close"))
         assert rest_of(tunnel) == b""
         assert not rest_of(events).endswith(b"0\r\n\r\n")
+
+
+@pytest.mark.parametrize("on_timeout", ["kill", "pause"])
+def test_every_connection_breaks_when_the_time_is_up(on_timeout: str) -> None:
+    with FakeE2B(runtime="auto", clock="manual") as fake:
+        sandbox = Sandbox.create(timeout=60, lifecycle={"on_timeout": on_timeout})
+        service = start_service(fake, sandbox)
+        with every_kind_open(service) as opened:
+            fake.clock.advance(seconds=61)
+            for name in ("events", "flood", "duplex"):
+                assert not rest_of(opened[name]).endswith(b"0\r\n\r\n"), f"{name} looks complete"
+            assert rest_of(opened["tunnel"]) == b""
+        assert service.ask("/")[0] == 502
+
+
+def fork(sandbox: Sandbox) -> object:
+    return sandbox.fork()
+
+
+def snapshot(sandbox: Sandbox) -> object:
+    return sandbox.create_snapshot()
+
+
+@pytest.mark.parametrize("copy", [fork, snapshot])
+def test_a_copy_of_the_sandbox_is_not_noticed(
+    service: Service, copy: Callable[[Sandbox], object]
+) -> None:
+    with (
+        connected(service.fake.port) as duplex,
+        connected(service.fake.port) as tunnel,
+        connected(service.fake.port) as late,
+    ):
+        chunked = "Transfer-Encoding: chunked"
+        duplex.sendall(head_of("/duplex", service.host, chunked, method="PUT"))
+        assert read_head(duplex)[0] == 200
+        tunnel.sendall(head_of("/", service.host, "Connection: Upgrade", "Upgrade: any"))
+        assert read_head(tunnel)[0] == 101
+        late.sendall(head_of("/late/100", service.host))
+        copy(service.sandbox)
+        assert read_answer(late)[2] == b"late"
+        tunnel.sendall(b"hello")
+        tunnel.shutdown(socket.SHUT_WR)
+        assert rest_of(tunnel) == b"hello"
+        duplex.sendall(b"4\r\nping\r\n0\r\n\r\n")
+        seen = b""
+        while not seen.endswith(b"0\r\n\r\n"):
+            seen += duplex.recv(100)
+        assert seen == b"4\r\nping\r\n0\r\n\r\n"
