@@ -38,6 +38,8 @@ _OF_ONE_MOUNT = tuple(
 _OPAQUE = "user.overlay.opaque"
 _HAS_XATTRS = hasattr(os, "listxattr")
 _HAS_HOLES = hasattr(os, "SEEK_DATA")
+_LONG_PATH = 3000
+_WAY = getattr(os, "O_PATH", os.O_RDONLY) | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _WRITE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -50,8 +52,43 @@ class Copied:
     size: int = 0
 
 
+class _Level:
+    """A folder that is being copied, and short ways to it however deep it is."""
+
+    def __init__(self, source: str, target: str, found: os.stat_result) -> None:
+        self.source = source
+        self.target = target
+        self.found = found
+        self.entries: Iterator[os.DirEntry[str]] = iter(())
+        self._open: list[int] = []
+        self.way = self._short(target)
+
+    def come_from(self) -> str:
+        """The way to what is copied."""
+        return self._short(self.source)
+
+    def leave(self) -> None:
+        """Its entries are copied; twice is fine."""
+        while self._open:
+            os.close(self._open.pop())
+
+    def _short(self, path: str) -> str:
+        if len(os.fsencode(path)) < _LONG_PATH or sys.platform != "linux":
+            return path
+        self._open.append(os.open(path, _WAY))
+        return f"/proc/self/fd/{self._open[-1]}"
+
+
 @dataclass(slots=True)
 class _Copier:
+    """Copies what belongs together.
+
+    Attributes:
+        top: The path below which everything is put.
+        links: Where the first name of each file is that has several.
+    """
+
+    top: str
     count: Copied = field(default_factory=Copied)
     links: dict[tuple[int, int], str] = field(default_factory=dict)
     can_share: bool = sys.platform == "linux"
@@ -60,26 +97,33 @@ class _Copier:
 
     def folder(self, source: str, target: str) -> None:
         """Copy a folder to a name that is free; no recursion: programs make deep trees."""
-        found = os.lstat(source)
+        pending = [self._enter(source, target, os.lstat(source))]
+        try:
+            while pending:
+                level = pending[-1]
+                entry = next(level.entries, None)
+                if entry is None:
+                    pending.pop()
+                    level.leave()
+                    self.count.entries += 1
+                    self.properties(level.source, level.target, level.found)
+                    continue
+                with contextlib.suppress(FileNotFoundError):
+                    below = entry.stat(follow_symlinks=False)
+                    path = f"{level.way}/{entry.name}"
+                    if stat.S_ISDIR(below.st_mode):
+                        pending.append(self._enter(entry.path, path, below))
+                    else:
+                        self.entry(entry.path, path, below)
+        finally:
+            for level in pending:
+                level.leave()
+
+    def _enter(self, source: str, target: str, found: os.stat_result) -> _Level:
         os.mkdir(target, 0o700)
-        pending = [(source, target, found, self.entries(source, found))]
-        while pending:
-            source, target, found, entries = pending[-1]
-            entry = next(entries, None)
-            if entry is None:
-                pending.pop()
-                self.count.entries += 1
-                self.properties(source, target, found)
-                continue
-            with contextlib.suppress(FileNotFoundError):
-                below = entry.stat(follow_symlinks=False)
-                path = f"{target}/{entry.name}"
-                if stat.S_ISDIR(below.st_mode):
-                    inside = self.entries(entry.path, below)
-                    os.mkdir(path, 0o700)
-                    pending.append((entry.path, path, below, inside))
-                else:
-                    self.entry(entry.path, path, below)
+        level = _Level(source, target, found)
+        level.entries = self.entries(level.come_from(), found)
+        return level
 
     def entries(self, path: str, found: os.stat_result) -> Iterator[os.DirEntry[str]]:
         """What is in a folder, which stays open to us until the last was taken."""
@@ -106,11 +150,14 @@ class _Copier:
         if stat.S_ISSOCK(found.st_mode):
             return
         if found.st_nlink > 1:
-            known = self.links.setdefault((found.st_dev, found.st_ino), target)
-            if known != target:
+            identity = (found.st_dev, found.st_ino)
+            if (known := self.links.get(identity)) is not None:
                 os.link(known, target, follow_symlinks=False)
                 self.count.entries += 1
                 return
+            # A short way to a deep folder does not last: of its links each is a file of its own.
+            if target.startswith(self.top):
+                self.links[identity] = target
         if stat.S_ISLNK(found.st_mode):
             os.symlink(os.readlink(source), target)
         elif stat.S_ISREG(found.st_mode):
@@ -190,7 +237,7 @@ def copy_tree(source: str, target: str) -> Copied:
     Raises:
         OSError: `source` cannot be read, or `target` not be written.
     """
-    copier = _Copier()
+    copier = _Copier(target)
     copier.folder(source, target)
     return copier.count
 
@@ -207,7 +254,7 @@ def copy_entry(source: str, target: str) -> None:
         return
     if stat.S_ISSOCK(found.st_mode):
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), source)
-    _Copier().entry(source, target, found)
+    _Copier(target).entry(source, target, found)
 
 
 def lay_over(source: str, target: str, *, keep_marks: bool, exact: bool = False) -> None:
@@ -221,7 +268,7 @@ def lay_over(source: str, target: str, *, keep_marks: bool, exact: bool = False)
     Raises:
         OSError: `source` cannot be read, or `target` not be written.
     """
-    copier = _Copier()
+    copier = _Copier(target)
     pending = [(source, target, os.lstat(source))]
     merged = []
     while pending:

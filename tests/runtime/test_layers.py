@@ -111,6 +111,19 @@ class TestFork:
         assert list(third.files.listdir("/home/user/d")) == ["g"]
         assert read(third, "/home/user/.bashrc").endswith(b"3\n")
 
+    async def test_a_tree_deeper_than_a_path_can_say(
+        self, runtime: Runtime, source: Guest, fork: Fork
+    ) -> None:
+        name = "d" * 100
+        script = f"for i in $(seq 60); do mkdir {name}; cd {name} || exit; done; echo 1 > x"
+        await run(source, *shell(script))
+        other = await fork(START, "i2")
+        found = await run(other, *shell("find . -name x | wc -c; find . -type d | wc -l"))
+        length, folders = map(int, found.stdout.split())
+        assert (length > 4096, folders) == (True, 61)
+        again = await fork("i2", "i3")
+        assert (await run(again, *shell("find . -type d | wc -l"))).stdout == "61\n"
+
     async def test_owners_survive(self, runtime: Runtime, source: Guest, fork: Fork) -> None:
         with source.files.open_write("/home/user/roots", owner=ROOT) as file:
             file.write(b"r")
