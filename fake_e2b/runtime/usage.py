@@ -18,10 +18,13 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _BLOCK = 512
 _REST = 10
+_SHORTEST_S = 0.05
 
 
 class UsageMeter:
     """Turns counters into a percentage: each reading covers the time since the one before.
+
+    One that follows at once repeats the last: the kernel counts in hundredths of a second.
 
     Args:
         monotonic_s: A clock that never goes back, in seconds.
@@ -31,6 +34,7 @@ class UsageMeter:
         self._monotonic_s = monotonic_s
         self._read_at_s = monotonic_s()
         self._ticks = 0
+        self._cpu_used_pct = 0.0
 
     def restart(self) -> None:
         """Let the next reading cover the time from now on."""
@@ -42,14 +46,16 @@ class UsageMeter:
         Args:
             mem_total: The limit of memory in bytes; None for the machine's own.
         """
-        now_s = self._monotonic_s()
-        passed_s = max(now_s - self._read_at_s, 1 / _TICKS)
-        spent_s = max(counters.ticks - self._ticks, 0) / _TICKS
-        self._ticks, self._read_at_s = counters.ticks, now_s
         cpu_count = os.cpu_count() or 1
+        now_s = self._monotonic_s()
+        passed_s = now_s - self._read_at_s
+        if passed_s >= _SHORTEST_S:
+            spent_s = max(counters.ticks - self._ticks, 0) / _TICKS
+            self._ticks, self._read_at_s = counters.ticks, now_s
+            self._cpu_used_pct = round(min(100 * spent_s / passed_s, 100.0 * cpu_count), 2)
         return ResourceUsage(
             cpu_count=cpu_count,
-            cpu_used_pct=round(min(100 * spent_s / passed_s, 100.0 * cpu_count), 2),
+            cpu_used_pct=self._cpu_used_pct,
             mem_total=mem_total or os.sysconf("SC_PHYS_PAGES") * _PAGE,
             mem_used=counters.memory,
             mem_cache=counters.in_files,

@@ -88,6 +88,12 @@ class TestMemory:
         )
         assert (await run(guest, "python3", "-c", share)).stdout == f"{[0] * 8}\n"
 
+    async def test_shared_memory_is_half_of_it(self, runtime: Runtime) -> None:
+        guest = await runtime.create(ID, limits=Limits(128))
+        result = await run(guest, *shell("head -c 100M /dev/zero > /dev/shm/x; echo went on"))
+        assert "No space left on device" in result.stderr
+        assert result.stdout == "went on\n"
+
     async def test_a_pause_and_a_boot_keep_the_limit(self, runtime: Runtime) -> None:
         guest = await runtime.create(ID, limits=Limits(128))
         await guest.pause()

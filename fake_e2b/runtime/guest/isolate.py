@@ -95,6 +95,7 @@ def build_view(request: Message, sock: socket.socket) -> bool:
             request["run"],
             request["root_below"],
             request["below"],
+            request["memory_mb"],
         )
     except OSError as error:
         refuse(sock, error)

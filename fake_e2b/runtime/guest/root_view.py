@@ -49,6 +49,7 @@ def enter(
     run: str = "/",
     root_below: Sequence[str] = (),
     below: Mapping[str, Sequence[str]] = MappingProxyType({}),
+    memory_mb: int | None = None,
 ) -> None:
     """Build the view and make it the root.
 
@@ -60,6 +61,7 @@ def enter(
             mount have to fit on one page.
         root_below: What lies below the root, highest first; nothing for a root of its own.
         below: By top-level folder: what lies between the guest's own changes and the host's.
+        memory_mb: The guest's memory, of which `/dev/shm` may hold half; None for the machine's.
 
     Raises:
         OSError: The kernel refuses; the text says what.
@@ -75,7 +77,7 @@ def enter(
         mount(root, root, flags=MountFlag.BIND | MountFlag.RECURSIVE)
     for name in OVERLAID:
         _show_host_folder(name, root, folder, [*below.get(name, ()), f"{layer}/{name}"])
-    _make_devices(f"{root}/dev")
+    _make_devices(f"{root}/dev", memory_mb)
     for name in ("proc", "sys"):
         os.makedirs(f"{root}/{name}", exist_ok=True)
     mount("proc", f"{root}/proc", "proc", _NO_PROGRAMS)
@@ -148,7 +150,7 @@ def _escaped(path: str) -> str:
     return path
 
 
-def _make_devices(folder: str) -> None:
+def _make_devices(folder: str, memory_mb: int | None) -> None:
     os.makedirs(folder, exist_ok=True)
     mount("tmpfs", folder, "tmpfs", MountFlag.NO_SUID, "mode=755,size=1m")
     for name in _DEVICES:
@@ -165,7 +167,8 @@ def _make_devices(folder: str) -> None:
         MountFlag.NO_SUID | MountFlag.NO_EXEC,
         "newinstance,ptmxmode=0666,mode=620",
     )
-    mount("shm", f"{folder}/shm", "tmpfs", MountFlag.NO_SUID | MountFlag.NO_DEVICES, "mode=1777")
+    options = "mode=1777" if memory_mb is None else f"mode=1777,size={memory_mb // 2}m"
+    mount("shm", f"{folder}/shm", "tmpfs", MountFlag.NO_SUID | MountFlag.NO_DEVICES, options)
     for name, text in _LINKS.items():
         os.symlink(text, f"{folder}/{name}")
 

@@ -164,6 +164,10 @@ class IsolatedGuest(AgentGuest):
         group = None if self._group is None else self._group.members
         return Joining(namespaces_of=self._init_pid, path_prefix="", group=group)
 
+    def give_out(self) -> None:
+        """It begins now: it may have been kept ready for long."""
+        self._meter.restart()
+
     async def limit(self, limits: Limits, group: MemoryGroup | None) -> None:
         """Hold it to its limit of memory from now on.
 
@@ -174,7 +178,6 @@ class IsolatedGuest(AgentGuest):
             OSError: It has ended.
         """
         self._limits, self._group = limits, group
-        self._meter.restart()  # it may have been kept ready for long
         if limits.memory_mb is None:
             return
         if group is not None:

@@ -40,6 +40,7 @@ def probe(folder: str | None = None) -> str | None:
             root_below=[],
             below={},
             disk_mb=None,
+            memory_mb=None,
         ) as sock:
             sock.settimeout(_DEADLINE_S)
             answer = _first_answer(sock)

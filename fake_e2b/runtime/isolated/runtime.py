@@ -177,6 +177,7 @@ class IsolatedRuntime:
                 root_below=below.root,
                 below=below.upper,
                 disk_mb=place.limits.disk_mb,
+                memory_mb=place.limits.memory_mb,
             )
         )
         try:
@@ -274,11 +275,10 @@ class IsolatedRuntime:
         return guest
 
     async def _spare_or_fresh(self, limits: Limits) -> tuple[_Place, IsolatedGuest]:
-        while limits.disk_mb is None and (spare := self._spares.take()) is not None:
+        while limits == NO_LIMITS and (spare := self._spares.take()) is not None:
             place, guest = spare
             if guest.alive:
-                place.limits = limits
-                await self._limit(place, guest)
+                guest.give_out()
                 return place, guest
             await guest.kill()
         return await self._make_spare(limits)
@@ -316,7 +316,7 @@ class IsolatedRuntime:
         layers.hold(base)
         try:
             # A limited disk is filled before it is mounted.
-            if limits.disk_mb is None and stack.fits_spare(layers, base):
+            if limits == NO_LIMITS and stack.fits_spare(layers, base):
                 place, guest = await self._spare_or_fresh(limits)
                 try:
                     await asyncio.to_thread(stack.refit, layers, base, place.folder)
