@@ -13,6 +13,8 @@ from fake_e2b._version import __version__
 from fake_e2b.domain.ports import Capability
 from fake_e2b.runtime.interpreter.host import KernelHost
 from fake_e2b.runtime.select import Finding, survey
+from fake_e2b.server.authority import available
+from fake_e2b.testing.sdk_age import old_sdk
 
 _SDKS = ("e2b", "e2b-code-interpreter", "e2b-desktop")
 _RUNTIMES = ("local", "isolated")
@@ -44,6 +46,7 @@ def execute(arguments: argparse.Namespace) -> int:
             "advice": kernels.available or "",
             "extras": kernels.findings(),
         },
+        "tls": {"held": available() is None, "advice": available() or "", "for": old_sdk() or ""},
         "sdks": {name: _installed(name) for name in _SDKS},
     }
     print(json.dumps(report, indent=2) if arguments.json else "\n".join(_lines(report)))
@@ -88,6 +91,10 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
     yield from _answer(_yes(interpreter["held"]), "Python cells", interpreter["advice"])
     for text, installed in interpreter["extras"].items():
         yield from _answer(_yes(installed), text, "")
+    tls = report["tls"]
+    yield "\nTLS, for clients that know only a domain"
+    turned_on = f"; taken by itself, because {tls['for']} is installed" if tls["for"] else ""
+    yield from _answer(_yes(tls["held"]), f"certificates for the run{turned_on}", tls["advice"])
     sdks = [f"{name} {number}" for name, number in report["sdks"].items() if number]
     yield f"\nE2B's SDKs: {', '.join(sdks) or _NO_SDK}"
 

@@ -16,10 +16,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from fake_e2b.cli.options import add_fake_options, make_fake, require, variables
 from fake_e2b.cli.signals import NOTIFIED, SignalPipe
+from fake_e2b.server.authority import available
+from fake_e2b.testing.sdk_age import TlsChoice, old_node_sdk
 
 _FORWARDED = (
     signal.SIGINT,
@@ -71,6 +74,7 @@ def execute(arguments: argparse.Namespace) -> int:
     # A ``--`` behind the command's first word is the command's own.
     command = arguments.command + arguments.after_dashes[0 if arguments.command else 1 :]
     require(command, _FORM)
+    arguments.tls = _tls_for(Path.cwd(), arguments.tls)
     with SignalPipe(_FORWARDED) as signals:
         fake = make_fake(arguments)
         with fake:
@@ -78,6 +82,18 @@ def execute(arguments: argparse.Namespace) -> int:
             if early is not None:
                 return 128 + early
             return _run(command, {**os.environ, **variables(fake, arguments)}, signals)
+
+
+def _tls_for(folder: Path, choice: TlsChoice) -> TlsChoice:
+    """Turn TLS on for an old JavaScript SDK, which `FakeE2B` itself does for Python's only."""
+    old = old_node_sdk(folder) if choice == "auto" else None
+    if old is None:
+        return choice
+    missing = available()
+    if missing is not None:
+        print(f"fake-e2b: {old} finds a fake by TLS only. {missing}", file=sys.stderr)
+        return choice
+    return True
 
 
 def _run(command: Sequence[str], env: Mapping[str, str], signals: SignalPipe) -> int:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import re
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Literal
 
 from fake_e2b.domain.errors import UsageError
@@ -47,7 +49,28 @@ def old_sdk() -> str | None:
             found = version(package)
         except PackageNotFoundError:
             continue
-        numbers = tuple(int(number) for number in re.findall(r"[0-9]+", found)[:2])
-        if numbers < first:
+        if _is_before(found, first):
             return f"{package} {found}"
     return None
+
+
+_NODE_KNOW_THE_URL = {"e2b": (2, 7), "@e2b/code-interpreter": (2, 7)}
+
+
+def old_node_sdk(folder: Path) -> str | None:
+    """The same for JavaScript, among the packages that a program in `folder` finds."""
+    for package, first in _NODE_KNOW_THE_URL.items():
+        for place in (folder, *folder.parents):
+            try:
+                text = (place / "node_modules" / package / "package.json").read_text()
+                found = str(json.loads(text)["version"])
+            except (OSError, ValueError, KeyError, TypeError):
+                continue
+            if _is_before(found, first):
+                return f"{package} {found}"
+            break  # Node looks no further.
+    return None
+
+
+def _is_before(found: str, first: tuple[int, int]) -> bool:
+    return tuple(int(number) for number in re.findall(r"[0-9]+", found)[:2]) < first

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
 
 from fake_e2b._version import __version__
+from fake_e2b.cli.main import main
 from fake_e2b.domain.ports import Capability
 from fake_e2b.runtime.interpreter.host import KernelHost
 from fake_e2b.runtime.local import LocalRuntime
@@ -29,6 +31,21 @@ def test_programs_read_it_as_json():
     assert report["version"] == __version__
     assert report["interpreter"]["held"] is (KernelHost().available is None)
     assert report["sdks"]["e2b"]
+
+
+def test_it_says_whether_old_sdks_can_be_served(monkeypatch, tmp_path, capsys):
+    report = json.loads(run_script("doctor", "--json").stdout)
+    assert report["tls"] == {"held": True, "advice": "", "for": ""}
+    (tmp_path / "e2b-1.5.6.dist-info").mkdir()
+    metadata = "Metadata-Version: 2.1\nName: e2b\nVersion: 1.5.6\n"
+    (tmp_path / "e2b-1.5.6.dist-info" / "METADATA").write_text(metadata)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setitem(sys.modules, "trustme", None)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["doctor"]) == 0
+    said = capsys.readouterr().out
+    assert "no   certificates for the run; taken by itself, because e2b 1.5.6 is installed" in said
+    assert 'pip install "fake-e2b[tls]"' in said
 
 
 def test_what_does_not_hold_comes_with_the_reason():

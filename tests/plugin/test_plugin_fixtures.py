@@ -318,3 +318,26 @@ def test_switched_off_not_even_the_plugin_is_imported(inner):
         """
     )
     inner.runpytest_subprocess("-p", "no:fake_e2b").assert_outcomes(passed=1)
+
+
+def test_a_test_can_have_tls_after_others_had_none(inner):
+    inner.makepyfile(
+        """
+        import os
+        import pytest
+        from e2b import Sandbox
+
+        def test_plain(fake_e2b):
+            Sandbox.create().kill()
+            assert os.environ["E2B_API_URL"] == fake_e2b.url
+
+        @pytest.mark.fake_e2b(tls=True)
+        def test_domain(fake_e2b, e2b_sandbox):
+            assert os.environ["E2B_API_URL"] == ""
+            assert e2b_sandbox.commands.run("echo hi").stdout == "hi\\n"
+
+        def test_plain_again(fake_e2b):
+            Sandbox.create().kill()
+        """
+    )
+    inner.runpytest_subprocess().assert_outcomes(passed=3)

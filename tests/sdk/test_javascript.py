@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from fake_e2b.testing import FakeE2B
+from tests.helpers.script import run_script
 
 FOLDER = Path(__file__).parent / "javascript"
 NODE = shutil.which("node")
@@ -79,6 +80,17 @@ def test_it_by_the_domain_alone(name: str) -> None:
 def test_old_releases_by_the_domain(sdk: str, interpreter: str) -> None:
     with FakeE2B(tls=True, set_environment=False) as fake:
         run(OLD, "old.test.mjs", {**fake.env(), "SDK": sdk, "INTERPRETER": interpreter})
+
+
+@pytest.mark.javascript
+@pytest.mark.generations
+@pytest.mark.skipif(bool(why_not(OLD, "e2b-1.0")), reason=why_not(OLD, "e2b-1.0"))
+def test_run_serves_old_releases_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert NODE is not None
+    monkeypatch.chdir(OLD)
+    monkeypatch.setenv("SDK", "e2b-2.6")
+    ended = run_script("run", "--", NODE, "--test", "old.test.mjs")
+    assert ended.returncode == 0, ended.stdout
 
 
 @pytest.mark.parametrize("folder", [FOLDER, OLD])

@@ -138,6 +138,27 @@ def test_old_sdks_are_known_by_their_metadata(
     assert sdk_age.old_sdk() == old
 
 
+def test_old_javascript_sdks_are_known_by_their_packages(tmp_path: Path) -> None:
+    def install(place: str, package: str, text: str) -> None:
+        folder = tmp_path / place / "node_modules" / package
+        folder.mkdir(parents=True)
+        (folder / "package.json").write_text(text)
+
+    install("", "e2b", '{"version": "2.6.4"}')
+    install("new", "e2b", '{"version": "2.7.0"}')
+    install("code", "e2b", '{"version": "2.51.0"}')
+    install("code", "@e2b/code-interpreter", '{"version": "2.6.1"}')
+    install("broken", "e2b", "[")
+    for place, old in {
+        "": "e2b 2.6.4",
+        "src/deep": "e2b 2.6.4",
+        "new/src": None,
+        "code": "@e2b/code-interpreter 2.6.1",
+        "broken": "e2b 2.6.4",
+    }.items():
+        assert sdk_age.old_node_sdk(tmp_path / place) == old, place
+
+
 def test_an_old_sdk_turns_tls_on_by_itself(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     with FakeE2B(runtime="local") as fake:
         assert fake.ca_file is None
