@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 from collections.abc import Iterable
 
 Pieces = Iterable[tuple[str | None, str | None, bytes | None]]
 
 
-def read_until(terminal: Pieces, wanted: str) -> str:
-    """What a sync handle brings up to and with `wanted`; fails when the terminal ends before."""
+def read_until(terminal: Pieces, wanted: str, before: str = "") -> str:
+    """What a sync handle brings up to and with `wanted`; fails when the terminal ends before.
+
+    Args:
+        before: What it brought already; `wanted` may begin there.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     shown = ""
     for _, _, data in terminal:
-        shown += (data or b"").decode(errors="replace")
-        if wanted in shown:
+        shown += decoder.decode(data or b"")
+        if wanted in before + shown:
             return shown
     raise AssertionError(f"the terminal ended without {wanted!r}; it showed {shown!r}")
 

@@ -101,7 +101,7 @@ def test_a_terminal_follows_the_size_of_ones_own(shell: SecureShell) -> None:
         see(b"30 100\r\n/dev/pts/")
         fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
         process.send_signal(signal.SIGWINCH)
-        os.write(master, b"echo run''ning; sleep 1000\n")
+        os.write(master, b"sh -c 'echo run\"\"ning; exec sleep 1000'\n")
         see(b"running\r\n")
         os.write(master, b"\x03")
         see(b"^C")
