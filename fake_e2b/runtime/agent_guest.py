@@ -15,6 +15,7 @@ from fake_e2b.domain.entry import DiskUsage
 from fake_e2b.domain.ports import ResourceUsage
 from fake_e2b.domain.process import SpawnError, SpawnRequest
 from fake_e2b.domain.user import BUILT_IN_USERS, User
+from fake_e2b.runtime.delegate.files import DelegatedFiles
 from fake_e2b.runtime.descriptors import raise_limit
 from fake_e2b.runtime.files import RootedFiles
 from fake_e2b.runtime.guest.client import AgentClient, AgentGoneError
@@ -37,7 +38,9 @@ class AgentGuest:
     Subclasses say where sandbox paths are, and bring the agent up.
     """
 
-    def __init__(self, files: RootedFiles, remove: Callable[[], None], disk: DiskMeter) -> None:
+    def __init__(
+        self, files: RootedFiles | DelegatedFiles, remove: Callable[[], None], disk: DiskMeter
+    ) -> None:
         self._files = files
         self._remove = remove
         self._disk = disk
@@ -72,7 +75,7 @@ class AgentGuest:
     # The port.
 
     @property
-    def files(self) -> RootedFiles:
+    def files(self) -> RootedFiles | DelegatedFiles:
         """The sandbox's files."""
         return self._files
 

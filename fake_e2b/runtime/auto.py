@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import sys
+from functools import cache
 
 from fake_e2b.domain.limits import NO_LIMITS, Limits
 from fake_e2b.domain.ports import Capability, Guest, LayerID, Runtime
@@ -12,6 +14,8 @@ from fake_e2b.runtime.isolated import IsolatedRuntime
 from fake_e2b.runtime.isolated.probe import explain
 from fake_e2b.runtime.local import LocalRuntime
 
+# Where a mount was refused says nothing to the user, and is another place each time.
+_PLACE = re.compile(r" on /\S+(?=:)")
 LOGGER = logging.getLogger("fake_e2b.runtime")
 
 
@@ -53,11 +57,12 @@ class AutoRuntime:
             await isolated.prove()
         except (OSError, RuntimeError) as error:  # refused, or the agent failed in a way of its own
             await isolated.close()
-            LOGGER.warning(
-                "fake-e2b runs sandboxes as plain programs (the local runtime), because the "
-                "isolated one cannot run here: %s. `fake-e2b doctor` says what differs.",
-                _reason(error),
-            )
+            if isolated.ids.delegated:
+                single = isolated.ids.refused(_reason(error))
+                isolated = IsolatedRuntime(self._folder, ids=single)
+                await isolated.start()
+                return await self._decide(isolated)
+            _say_once(_PLACE.sub("", _reason(error)))
             return await self._take_local()
         self._chosen = isolated
         return isolated
@@ -99,6 +104,16 @@ class AutoRuntime:
         """See `Runtime.close`."""
         if self._decision is not None:
             await (await self.decided()).close()
+
+
+@cache
+def _say_once(reason: str) -> None:
+    """A process may start a fake for each of its tests; each reason is worth one line."""
+    LOGGER.warning(
+        "fake-e2b runs sandboxes as plain programs (the local runtime), because the "
+        "isolated one cannot run here: %s. `fake-e2b doctor` says what differs.",
+        reason,
+    )
 
 
 def _reason(error: OSError | RuntimeError) -> str:

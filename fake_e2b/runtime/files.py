@@ -214,10 +214,19 @@ class RootedFiles:
 
     def open_read(self, path: str) -> ByteFile:
         """See `Files.open_read`: a FIFO without a writer is at its end at once."""
-        return _NeverWaiting(self._open(path, os.O_RDONLY), "rb")
+        return as_read(self._open(path, os.O_RDONLY))
+
+    def open_descriptor(self, path: str, flags: int) -> int:
+        """Open what is there, with flags such as `os.O_RDONLY`; never waits."""
+        return self._open(path, flags)
 
     def open_write(self, path: str, *, owner: User, mode: int = FILE_MODE) -> ByteFile:
         """See `Files.open_write`: a FIFO without a reader is ENXIO."""
+        descriptor, is_new = self.open_to_write(path, owner=owner, mode=mode)
+        return as_written(descriptor, is_new=is_new)
+
+    def open_to_write(self, path: str, *, owner: User, mode: int) -> tuple[int, bool]:
+        """The descriptor of a file given to `owner`, and whether it was made; see `as_written`."""
         if path.endswith("/"):
             raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), path)
         for _ in range(_TRIES):
@@ -232,7 +241,8 @@ class RootedFiles:
                 except FileExistsError:
                     pass
                 else:
-                    return self._given_to(owner, made, mode, place.folder, place.name, place.path)
+                    self._give_to(owner, made, mode, place)
+                    return made, True
                 try:
                     self._ownership.assign(place.folder, place.name, place.path, owner)
                     opened = os.open(place.name, os.O_WRONLY | _OPEN, dir_fd=place.folder)
@@ -242,21 +252,17 @@ class RootedFiles:
                     if error.errno != errno.ELOOP:
                         raise
                     continue  # it became a link after it was resolved
-                return _RewrittenFile(opened)
+                return opened, False
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
 
-    def _given_to(
-        self, owner: User, made: int, mode: int, folder: int, name: str, path: str
-    ) -> ByteFile:
-        file = _NeverWaiting(made, "wb")
+    def _give_to(self, owner: User, made: int, mode: int, place: Place) -> None:
         try:
             if stat.S_IMODE(os.fstat(made).st_mode) != mode:
                 os.fchmod(made, mode)
-            self._ownership.assign(folder, name, path, owner)
+            self._ownership.assign(place.folder, place.name, place.path, owner)
         except BaseException:
-            file.close()
+            os.close(made)
             raise
-        return file
 
     def _open(self, path: str, flags: int) -> int:
         for _ in range(_TRIES):
@@ -316,6 +322,16 @@ class RootedFiles:
         )
         self._open_watches.add(watch)
         return watch
+
+
+def as_read(descriptor: int) -> ByteFile:
+    """A file to read from a descriptor, which it closes."""
+    return _NeverWaiting(descriptor, "rb")
+
+
+def as_written(descriptor: int, *, is_new: bool) -> ByteFile:
+    """A file to write to a descriptor, which it closes; one that was there is cut."""
+    return _NeverWaiting(descriptor, "wb") if is_new else _RewrittenFile(descriptor)
 
 
 class _NeverWaiting(FileIO):

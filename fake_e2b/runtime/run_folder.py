@@ -7,7 +7,6 @@ import contextlib
 import fcntl
 import itertools
 import os
-import shutil
 import signal
 import stat
 import struct
@@ -15,7 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from fake_e2b.runtime.guest.folders import remove_tree
+from fake_e2b.runtime.trees import OwnTrees, Trees
 
 _LOCK = "lock"
 _PREFIX = "run-"
@@ -35,9 +34,13 @@ class RunFolder:
 
     Args:
         parent: Where to put it; None takes the machine's temporary folder.
+
+    Attributes:
+        trees: Who removes what programs made.
     """
 
     def __init__(self, parent: str | None = None) -> None:
+        self.trees: Trees = OwnTrees()
         self._base = _private_folder(parent or tempfile.gettempdir())
         # It gets its final name after its lock: a sweep sees it locked or not at all.
         fresh = tempfile.mkdtemp(prefix="new-", dir=self._base)
@@ -59,9 +62,14 @@ class RunFolder:
             os.rename(path, heap)
         except FileNotFoundError:
             return
-        removal = asyncio.get_running_loop().create_task(_remove_soon(heap))
+        removal = asyncio.get_running_loop().create_task(self._remove_soon(heap))
         self._removals.add(removal)
         removal.add_done_callback(self._removals.discard)
+
+    async def _remove_soon(self, path: str) -> None:
+        # Without a descriptor or a thread to spare it stays until the run ends.
+        with contextlib.suppress(OSError, RuntimeError):
+            await asyncio.to_thread(self.trees.remove, path)
 
     async def settle(self) -> None:
         """Wait until everything thrown away is gone."""
@@ -72,7 +80,7 @@ class RunFolder:
         if self.lock_fd >= 0:
             os.close(self.lock_fd)
             self.lock_fd = -1
-        _remove(self.path)
+        OwnTrees().remove(self.path)
 
     def sweep(self) -> None:
         """End and remove what servers left that are no more."""
@@ -90,7 +98,7 @@ class RunFolder:
                 continue  # alive
             else:
                 _kill_processes_at_home_in(path)
-                _remove(path)
+                self.trees.remove(path)
             finally:
                 os.close(lock)
 
@@ -126,22 +134,6 @@ def _private_folder(parent: str) -> str:
         os.chmod(path, 0o700)
         return path
     return tempfile.mkdtemp(prefix="fake-e2b-", dir=parent)
-
-
-async def _remove_soon(path: str) -> None:
-    # Without a descriptor or a thread to spare it stays until the run ends.
-    with contextlib.suppress(OSError, RuntimeError):
-        await asyncio.to_thread(_remove, path)
-
-
-def _remove(path: str) -> None:
-    """As `remove_tree`, without a process for what is easily removed."""
-    try:
-        shutil.rmtree(path)
-    except FileNotFoundError:
-        return
-    except (OSError, RecursionError):
-        remove_tree(path)
 
 
 def _kill_processes_at_home_in(folder: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 
@@ -9,8 +10,7 @@ from fake_e2b.domain.errors import RuntimeUnavailableError, UsageError
 from fake_e2b.domain.ports import Capability, Runtime
 from fake_e2b.runtime.auto import AutoRuntime
 from fake_e2b.runtime.isolated import IsolatedRuntime
-from fake_e2b.runtime.isolated.identity import can_map_range
-from fake_e2b.runtime.isolated.probe import probe
+from fake_e2b.runtime.isolated.probe import Grant, probe
 from fake_e2b.runtime.local import LocalRuntime
 
 
@@ -35,11 +35,16 @@ class Finding:
         return bool(self.runtimes)
 
 
+RUNTIME_VARIABLE = "FAKE_E2B_RUNTIME"
+"""The variable that says what ``"auto"`` means: for a CI job that wants no fallback."""
+
+
 def choose_runtime(name: str, *, folder: str | None = None) -> Runtime:
     """The runtime of that name, not yet started.
 
-    ``"auto"`` decides while the server already answers, see `fake_e2b.runtime.auto`. Asking for
-    ``"isolated"`` makes and ends a guest first, which takes some tens of milliseconds.
+    ``"auto"`` is what the variable FAKE_E2B_RUNTIME says. Without it, it decides while the server
+    already answers, see `fake_e2b.runtime.auto`. Asking for ``"isolated"`` makes and ends a guest
+    first, which takes some tens of milliseconds.
 
     Args:
         name: ``"auto"``, ``"local"`` or ``"isolated"``.
@@ -48,24 +53,33 @@ def choose_runtime(name: str, *, folder: str | None = None) -> Runtime:
     Raises:
         RuntimeUnavailableError: ``"isolated"`` was asked for and this machine cannot run it.
         UsageError: There is no such runtime.
+
+    Fact: fake.runtime.demanded
     """
+    origin = ""
+    if name == "auto" and (told := os.environ.get(RUNTIME_VARIABLE)):
+        name, origin = told, f" (as {RUNTIME_VARIABLE} says)"
     if name == "auto":
         return AutoRuntime(folder)
     if name == "local":
         return LocalRuntime(folder)
     if name != "isolated":
-        raise UsageError(f"no runtime is called {name!r}: use auto, local or isolated")
-    if (reason := probe(folder)) is not None:
-        raise RuntimeUnavailableError(f"the isolated runtime cannot run here: {reason}")
-    return IsolatedRuntime(folder)
+        raise UsageError(f"no runtime is called {name!r}{origin}: use auto, local or isolated")
+    grant = probe(folder)
+    if grant.refusal is not None:
+        raise RuntimeUnavailableError(
+            f"the isolated runtime cannot run here{origin}: {grant.refusal}"
+        )
+    return IsolatedRuntime(folder, ids=grant.ids)
 
 
 def survey(*, folder: str | None = None) -> list[Finding]:
     """What `doctor` shows: each capability, the runtimes that hold it here, and how to get it."""
-    reason = probe(folder)
+    grant = probe(folder)
+    reason = grant.refusal
     runtimes: list[Runtime] = [LocalRuntime(folder)]
     if reason is None:
-        runtimes.append(IsolatedRuntime(folder))
+        runtimes.append(IsolatedRuntime(folder, ids=grant.ids))
     findings = [
         Finding(None, "local runtime: plain programs in a folder", ("local",)),
         Finding(
@@ -78,18 +92,18 @@ def survey(*, folder: str | None = None) -> list[Finding]:
     for capability in Capability:
         holders = tuple(each.name for each in runtimes if capability in each.capabilities)
         findings.append(
-            Finding(capability, capability.value, holders, _advice(capability, holders))
+            Finding(capability, capability.value, holders, _advice(capability, holders, grant))
         )
     return findings
 
 
-def _advice(capability: Capability, holders: tuple[str, ...]) -> str:
+def _advice(capability: Capability, holders: tuple[str, ...], grant: Grant) -> str:
     if holders:
         return "" if "local" in holders else "take the isolated runtime, as auto does"
     if capability is Capability.LIVE_COPIES:
         return "live processes cannot be copied: what is forked or snapshotted has files alone"
-    if capability is Capability.SEPARATE_USERS and not can_map_range():
-        return "run as root with the isolated runtime: an ordinary user has one id only"
+    if capability is Capability.SEPARATE_USERS and grant.ids.advice:
+        return f"an ordinary user has one id only; {grant.ids.advice}, or run as root"
     if sys.platform != "linux":
         return "needs Linux"
     return "needs the isolated runtime"

@@ -72,11 +72,18 @@ class DiskMeter:
     Args:
         folders: Where its files are.
         below: Bytes that it shares with others and sees as its own.
+        measure: As `size_of`.
     """
 
-    def __init__(self, folders: Callable[[], Sequence[str]], below: int = 0) -> None:
+    def __init__(
+        self,
+        folders: Callable[[], Sequence[str]],
+        below: int = 0,
+        measure: Callable[[Sequence[str]], int] | None = None,
+    ) -> None:
         self._folders = folders
         self._below = below
+        self._measure = measure or size_of
         self._lock = asyncio.Lock()
         self._again_s = 0.0
         self._found = DiskUsage(total=0, used=0)
@@ -98,11 +105,11 @@ class DiskMeter:
     def _look(self) -> DiskUsage:
         folders = self._folders()
         status = os.statvfs(folders[0])
-        used = self._below + _size_of(folders)
+        used = self._below + self._measure(folders)
         return DiskUsage(total=used + status.f_bavail * status.f_frsize, used=used)
 
 
-def _size_of(folders: Sequence[str]) -> int:
+def size_of(folders: Sequence[str]) -> int:
     """Bytes that files take on the disk, each counted once; unreadable folders are left out."""
     pending, size, seen = list(folders), 0, 0
     linked: set[tuple[int, int]] = set()

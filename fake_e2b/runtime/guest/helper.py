@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shutil
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from fake_e2b.runtime.guest.frames import pack, send_some
@@ -21,12 +23,16 @@ class Helper:
     Args:
         folder: The run's folder; the helper removes it when the server is gone.
         lock_fd: The run's lock.
+        namespace: The ids it is to live with, see `id_space.enter`; None for those it has.
 
     Attributes:
         starts: How often it was started: one that was killed is replaced.
     """
 
-    def __init__(self, folder: str, lock_fd: int) -> None:
+    def __init__(
+        self, folder: str, lock_fd: int, namespace: Mapping[str, object] | None = None
+    ) -> None:
+        self._namespace = namespace
         self._folder = folder
         self._lock_fd = lock_fd
         self.starts = 0
@@ -54,6 +60,7 @@ class Helper:
                     str(theirs.fileno()),
                     self._folder,
                     str(self._lock_fd),
+                    json.dumps(self._namespace),
                 ],
                 pass_fds=(theirs.fileno(), self._lock_fd),
                 stdin=subprocess.DEVNULL,
@@ -68,7 +75,8 @@ class Helper:
         """Have an agent forked; the socket to it can be used at once.
 
         Args:
-            op: ``"agent"`` for a plain process, ``"guest"`` for PID 1 of an isolated guest.
+            op: ``"agent"`` for a plain process, ``"guest"`` for PID 1 of an isolated guest,
+                ``"files"`` for the file service.
             fields: What `op` needs to know.
 
         Raises:

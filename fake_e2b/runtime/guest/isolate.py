@@ -13,11 +13,11 @@ from collections.abc import Callable, Iterator
 
 from .disk import lend, mount_disk
 from .frames import FrameReader, Message, send
-from .kernel import CloneFlag, clone, unshare
+from .kernel import CloneFlag, be_open_to_look, clone, is_open_to_look, unshare
 from .root_view import enter
 
 _NAMESPACES = CloneFlag.USER | CloneFlag.MOUNT | CloneFlag.PID
-_RANGE = "0 0 65536"
+_IDS = 65536
 _MOST_PROCESSES = 2048
 """Of one user of one guest, threads counted: a fork bomb must not take the machine along."""
 
@@ -53,11 +53,11 @@ def fork_guest(request: Message, run: Callable[[int], None]) -> int:
         finally:
             os._exit(status)
     os.close(reading)
-    with contextlib.suppress(OSError):  # without the byte the child ends, and is reaped
+    try:
         try:
             if request["range"]:
-                _write(f"/proc/{pid}/uid_map", _RANGE)
-                _write(f"/proc/{pid}/gid_map", _RANGE)
+                _write(f"/proc/{pid}/uid_map", _same_ids("uid"))
+                _write(f"/proc/{pid}/gid_map", _same_ids("gid"))
             else:
                 _write(f"/proc/{pid}/setgroups", "deny")
                 _write(f"/proc/{pid}/uid_map", f"0 {uid} 1")
@@ -65,7 +65,25 @@ def fork_guest(request: Message, run: Callable[[int], None]) -> int:
             os.write(writing, b"1")
         finally:
             os.close(writing)
+    except OSError as error:  # without the byte the child ends
+        os.waitpid(pid, 0)
+        text = f"the map of ids: {os.strerror(error.errno or 0)}"
+        raise OSError(error.errno, text) from error
     return pid
+
+
+def _same_ids(kind: str) -> str:
+    """A map that gives a namespace below this one the same ids, as far as a guest has any.
+
+    Line by line as they are here: the kernel takes no line that spans two of the parent's.
+    """
+    with open(f"/proc/self/{kind}_map") as file:
+        rows = [(int(inside), int(count)) for inside, _, count in map(str.split, file)]
+    return "".join(
+        f"{inside} {inside} {min(count, _IDS - inside)}\n"
+        for inside, count in rows
+        if inside < _IDS
+    )
 
 
 def _limit_processes() -> None:
@@ -121,6 +139,7 @@ def acting_as(uid: int, gid: int, groups: list[int]) -> Iterator[None]:
     An exec makes the saved ids those in effect, so a program started has no way back.
     """
     own_groups = os.getgroups()
+    is_open = is_open_to_look()
     os.setgroups(groups)
     try:
         os.setresgid(gid, gid, 0)
@@ -130,6 +149,8 @@ def acting_as(uid: int, gid: int, groups: list[int]) -> Iterator[None]:
         os.setresuid(0, 0, 0)
         os.setresgid(0, 0, 0)
         os.setgroups(own_groups)
+        if is_open:  # the server, which is nobody in here, has to reach its namespaces
+            be_open_to_look(True)
 
 
 def appear_as(uid: int, gid: int) -> None:

@@ -10,6 +10,8 @@ import signal
 import sys
 from enum import IntFlag
 
+_PR_SET_PDEATHSIG = 1
+_PR_GET_DUMPABLE = 3
 _PR_SET_DUMPABLE = 4
 _PR_SET_NAME = 15
 _PR_SET_CHILD_SUBREAPER = 36
@@ -70,6 +72,14 @@ def become_subreaper() -> None:
         check(libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0), "prctl")
 
 
+def die_with_parent(parent: int) -> None:
+    """End when the parent ends, whose PID is told in case it has ended already."""
+    if ON_LINUX:
+        check(libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0), "prctl")
+    if os.getppid() != parent:
+        os._exit(1)
+
+
 def name_process(name: str) -> None:
     """What `ps -o comm` shows; at most 15 characters."""
     if ON_LINUX:
@@ -90,10 +100,18 @@ def show_command(text: str) -> None:
             ctypes.memmove(start, text.encode().ljust(size - 1, b"\0") + b"\1", size)
 
 
-def forbid_dump() -> None:
-    """No process of a lower user namespace may look into this one, its root included."""
+def is_open_to_look() -> bool:
+    """Whether its user's other processes may look into this one."""
+    return ON_LINUX and libc.prctl(_PR_GET_DUMPABLE, 0, 0, 0, 0) == 1
+
+
+def be_open_to_look(value: bool) -> None:
+    """Let them or don't; if not, no process of a lower user namespace may either, root's included.
+
+    The kernel forbids it by itself when a process changes its ids.
+    """
     if ON_LINUX:
-        check(libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0), "prctl")
+        check(libc.prctl(_PR_SET_DUMPABLE, int(value), 0, 0, 0), "prctl")
 
 
 def forget_keys() -> None:

@@ -1,4 +1,4 @@
-"""The `sudo` of a sandbox: no password, no rules, the usual flags. Fact: sandbox.sudo"""
+"""The `sudo` and `su` of a sandbox: no password, no rules, the usual flags. Fact: sandbox.sudo"""
 
 from __future__ import annotations
 
@@ -153,3 +153,49 @@ def sudo_script(*, become: str, root_home: str, user_home: str, whole_machine: b
         .replace("@SHOWN_PATH@", SECURE_PATH.replace(":", "\\:"))
         .replace("@RESET@", _RESET if whole_machine else ":")
     )
+
+
+_SU = """\
+#!/bin/sh
+# su of a fake-e2b sandbox whose users share one id: whoever asks may.
+user=root
+login=
+shell=/bin/bash
+command=
+has_command=
+while [ $# -gt 0 ]; do
+  case $1 in
+    -|-l|--login) login=1; shift ;;
+    -c|--command|--session-command) has_command=1; command=$2; shift 2 ;;
+    --command=*|--session-command=*) has_command=1; command=${1#*=}; shift ;;
+    -s|--shell) shell=$2; shift 2 ;;
+    --shell=*) shell=${1#*=}; shift ;;
+    -g|--group|-G|--supp-group|-w|--whitelist-environment) shift 2 ;;
+    --) shift ;;
+    -*) shift ;;
+    *) user=$1; shift; break ;;
+  esac
+done
+case $user in
+  root) home=/root user_id=0 ;;
+  user) home=/home/user user_id=1000 ;;
+  *) echo "su: user $user does not exist" >&2; exit 1 ;;
+esac
+export HOME="$home" USER="$user" LOGNAME="$user" SHELL="$shell"
+group_id=$user_id
+[ -z "$has_command" ] || set -- -c "$command" "$@"
+if [ -n "$login" ]; then
+  cd "$home" || exit 1
+  set -- -l "$@"
+fi
+@BECOME@ "$shell" "$@"
+"""
+
+
+def su_script(*, become: str) -> str:
+    """The text of `su`.
+
+    Args:
+        become: As for `sudo_script`.
+    """
+    return _SU.replace("@BECOME@", become)

@@ -15,8 +15,9 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Callable
 
-from . import isolate, tree
+from . import id_space, isolate, tree
 from .agent import Agent, watch_children
 from .folders import remove_groups, remove_tree
 from .frames import FrameReader, Message
@@ -40,13 +41,20 @@ class Zygote:
     Args:
         sock: The connection to the server.
         folder: The run's folder, removed at the end.
+        namespace: The ids to live with, see `id_space.enter`; None for those there are.
     """
 
-    def __init__(self, sock: socket.socket, folder: str) -> None:
+    def __init__(self, sock: socket.socket, folder: str, namespace: Message | None) -> None:
         self._sock = sock
         self._folder = folder
         self._reader = FrameReader()
         self._server_died = open_process(os.getppid())
+        self._refusal: OSError | None = None
+        if namespace is not None:
+            try:
+                id_space.enter(namespace)
+            except OSError as error:
+                self._refusal = error
         self._agents: set[int] = set()
 
     def run(self) -> None:
@@ -75,7 +83,11 @@ class Zygote:
     def _fork(self, request: Message, fds: list[int]) -> None:
         sock = socket.socket(fileno=fds[0])
         try:
-            if request["op"] == "guest":
+            if request["op"] == "files":
+                pid = self._fork_file_service(sock)
+            elif self._refusal is not None:
+                raise self._refusal
+            elif request["op"] == "guest":
                 pid = isolate.fork_guest(request, lambda pid: self._be_init(request, sock, pid))
             else:
                 pid = self._fork_agent(sock)
@@ -96,6 +108,21 @@ class Zygote:
             become_subreaper()
             name_process("fake-e2b-agent")
             Agent(sock, self._server_died).run()
+            status = 0
+        finally:
+            os._exit(status)
+
+    def _fork_file_service(self, sock: socket.socket) -> int:
+        pid = os.fork()
+        if pid:
+            return pid
+        status = 1
+        try:
+            self._sock.close()
+            signal.set_wakeup_fd(-1)
+            name_process("fake-e2b-files")
+            gc.enable()
+            _load_file_service()(sock, self._server_died)
             status = 0
         finally:
             os._exit(status)
@@ -144,11 +171,22 @@ class Zygote:
         remove_tree(self._folder)
 
 
-def main(fd: int, folder: str, lock: int) -> None:
+def _load_file_service() -> Callable[[socket.socket, int | None], None]:
+    """Import it from the package, without what the package itself imports."""
+    package = type(sys)("fake_e2b")
+    package.__path__ = [os.path.dirname(os.path.dirname(os.path.dirname(__file__)))]
+    sys.modules["fake_e2b"] = package
+    service = __import__("fake_e2b.runtime.delegate.service", fromlist=["run"])
+    run: Callable[[socket.socket, int | None], None] = service.run
+    return run
+
+
+def main(fd: int, folder: str, lock: int, namespace: Message | None) -> None:
     """Run the helper on the socket `fd` until its server is gone.
 
     Args:
         lock: The run's lock, held for as long as the server, the helper or an agent lives.
+        namespace: See `Zygote`.
     """
     os.chdir("/")
     os.umask(0o022)
@@ -163,6 +201,6 @@ def main(fd: int, folder: str, lock: int) -> None:
     gc.disable()
     gc.freeze()
     try:
-        Zygote(socket.socket(fileno=fd), folder).run()
+        Zygote(socket.socket(fileno=fd), folder, namespace).run()
     finally:
         sys.stdout.flush()

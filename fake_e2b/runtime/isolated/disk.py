@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from fake_e2b.runtime.copying import copy_tree
 from fake_e2b.runtime.guest.client import AgentClient
+from fake_e2b.runtime.trees import Trees
 
 _KEPT = ("root", "upper")
 
@@ -15,16 +15,18 @@ class Disk:
 
     Args:
         descriptor: Its top folder; it is closed here.
+        trees: Who copies what is on it.
     """
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, trees: Trees) -> None:
         self._descriptor = descriptor
+        self._trees = trees
 
     @classmethod
-    async def of(cls, init: AgentClient) -> Disk:
+    async def of(cls, init: AgentClient, trees: Trees) -> Disk:
         """Take the disk of a guest whose view is not built yet."""
         _, fds = await init.call("disk")
-        return cls(fds[0])
+        return cls(fds[0], trees)
 
     @property
     def path(self) -> str:
@@ -38,7 +40,7 @@ class Disk:
             OSError: It does not fit, or cannot be read.
         """
         for name in _KEPT:
-            copy_tree(f"{folder}/{name}", f"{self.path}/{name}")
+            self._trees.copy(f"{folder}/{name}", f"{self.path}/{name}")
         os.mkdir(f"{self.path}/work", 0o755)
 
     def save(self, folder: str) -> None:
@@ -49,7 +51,7 @@ class Disk:
         """
         os.mkdir(folder, 0o755)
         for name in _KEPT:
-            copy_tree(f"{self.path}/{name}", f"{folder}/{name}")
+            self._trees.copy(f"{self.path}/{name}", f"{folder}/{name}")
         os.mkdir(f"{folder}/work", 0o755)
 
     def close(self) -> None:

@@ -11,6 +11,7 @@ from fake_e2b.domain.ports import Joining
 from fake_e2b.domain.process import SpawnRequest
 from fake_e2b.domain.user import BUILT_IN_USERS, ROOT, USER, User
 from fake_e2b.runtime.agent_guest import AgentGuest
+from fake_e2b.runtime.delegate.files import DelegatedFiles
 from fake_e2b.runtime.files import RootedFiles
 from fake_e2b.runtime.guest.client import AgentClient, AgentGoneError
 from fake_e2b.runtime.guest.usage import Counters
@@ -37,7 +38,7 @@ class IsolatedGuest(AgentGuest):
 
     def __init__(
         self,
-        files: RootedFiles,
+        files: RootedFiles | DelegatedFiles,
         remove: Callable[[], None],
         init: AgentClient,
         init_pid: int,

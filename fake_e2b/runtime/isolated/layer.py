@@ -16,7 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from fake_e2b.runtime import skeleton
-from fake_e2b.runtime.guest.sudo import sudo_script
+from fake_e2b.runtime.guest.sudo import su_script, sudo_script
 from fake_e2b.runtime.isolated.accounts import account_files
 from fake_e2b.runtime.isolated.offline import write_settings
 from fake_e2b.runtime.isolated.ssh_server import write_ssh_server
@@ -25,6 +25,9 @@ from fake_e2b.runtime.stand_ins import WANTED, write_stand_ins
 _STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _AS_ROOT = "usr/lib/fake-e2b/as-root"
 _MOST_OPENED_FOLDERS = 200
+_LARGEST_COPIED = 256 * 1024
+# What account tools keep of the former state. The machine's own are root's alone.
+_BACKUPS = ("passwd-", "group-", "shadow-", "gshadow-")
 _PACKAGES = ("site-packages", "dist-packages")
 _FOR_ROOT_ALONE = frozenset({"shadow", "gshadow"})
 
@@ -44,11 +47,12 @@ exec unshare --user --map-user="$user" --map-group="$group" -- "$@"
 """
 
 
-def write_layer(folder: str, *, really: bool) -> None:
+def write_layer(folder: str, *, really: bool, hosts_root: bool) -> None:
     """Write the layer.
 
     Args:
         really: Whether `root` and `user` have ids of their own.
+        hosts_root: Whether the guests' root is the host's, who may read and change everything.
     """
     etc = f"{folder}/etc"
     for path in (etc, f"{folder}/usr/bin", f"{folder}/usr/lib/fake-e2b"):
@@ -56,11 +60,14 @@ def write_layer(folder: str, *, really: bool) -> None:
     for name, text in {**skeleton.ETC, **account_files(really=really)}.items():
         skeleton.write(f"{etc}/{name}", text, 0o600 if name in _FOR_ROOT_ALONE else 0o644)
     write_settings(folder, really=really)
+    for name in _BACKUPS:
+        skeleton.write(f"{etc}/{name}", "", 0o600)
     own_folders = {"/etc/ssh"} if write_ssh_server(folder, really=really) else set()
-    if really:
+    if hosts_root:
         _hide_roots_own("/etc", etc, own_folders)
     else:
         _open_up("/usr/local", f"{folder}/usr/local")
+        _copy_files("/etc", etc)
     become = _BECOME_REALLY
     setpriv = shutil.which("setpriv", path=_STANDARD_PATH)
     if really and setpriv:
@@ -70,6 +77,7 @@ def write_layer(folder: str, *, really: bool) -> None:
     else:
         become = f'exec /{_SHOW_AS_PATH} "$user_id" "$group_id"'
         skeleton.write(f"{folder}/{_SHOW_AS_PATH}", _SHOW_AS, 0o755)
+        skeleton.write(f"{folder}/usr/bin/su", su_script(become=become), 0o755)
     script = sudo_script(
         become=become, root_home="/root", user_home="/home/user", whole_machine=True
     )
@@ -81,14 +89,35 @@ def write_layer(folder: str, *, really: bool) -> None:
 def _open_up(host: str, layer: str) -> None:
     """Let a guest's root add files to the host's folders, whose owner its one id is not.
 
-    A merged folder has the owner of its highest layer.
+    A merged folder has the owner of its highest layer. The upper ones come first: there may be
+    more than is worth the time.
     """
     waiting, opened = deque([host]), 0
-    while waiting and opened < _MOST_OPENED_FOLDERS:  # those at the top first
+    while waiting and opened < _MOST_OPENED_FOLDERS:
         folder, opened = waiting.popleft(), opened + 1
+        if not os.access(folder, os.R_OK | os.X_OK):
+            continue
         os.makedirs(layer + folder.removeprefix(host), exist_ok=True)
         with suppress(OSError), os.scandir(folder) as entries:
             waiting += sorted(one.path for one in entries if one.is_dir(follow_symlinks=False))
+
+
+def _copy_files(host: str, layer: str) -> None:
+    """Let a guest's root change the files in one of the host's folders, and add to those below.
+
+    What is not its own it cannot even copy on writing: the copy would have to have the same owner.
+    """
+    with os.scandir(host) as entries:
+        for entry in entries:
+            target = f"{layer}/{entry.name}"
+            if os.path.lexists(target) or entry.is_symlink():
+                continue
+            if entry.is_dir():
+                if os.access(entry.path, os.R_OK | os.X_OK):
+                    os.mkdir(target)
+            elif entry.stat().st_size <= _LARGEST_COPIED and os.access(entry.path, os.R_OK):
+                shutil.copyfile(entry.path, target)
+                shutil.copymode(entry.path, target)
 
 
 def _hide_roots_own(host: str, layer: str, own_folders: set[str]) -> None:

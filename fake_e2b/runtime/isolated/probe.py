@@ -2,29 +2,49 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
 import sys
 import time
+from dataclasses import dataclass
 
 from fake_e2b.runtime.guest.frames import FrameReader, Message, send
 from fake_e2b.runtime.guest.helper import Helper
-from fake_e2b.runtime.isolated.identity import can_map_range
+from fake_e2b.runtime.isolated.identity import Ids, find_ids
 from fake_e2b.runtime.run_folder import RunFolder
 
 _DEADLINE_S = 10.0
 
 
-def probe(folder: str | None = None) -> str | None:
-    """Make a guest and end it; blocking, some tens of milliseconds.
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What the machine grants.
 
-    Returns:
-        None if it works, else the reason in a sentence.
+    Attributes:
+        ids: Whose ids the guests' users have.
+        refusal: Why there can be no guest, in a sentence; None if there can.
     """
+
+    ids: Ids
+    refusal: str | None = None
+
+
+def probe(folder: str | None = None) -> Grant:
+    """Make a guest and end it; blocking, some tens of milliseconds."""
+    ids = find_ids()
+    refusal = _try(folder, ids)
+    if refusal is not None and ids.delegated:
+        single = ids.refused(refusal)
+        return Grant(single, _try(folder, single))
+    return Grant(ids, refusal)
+
+
+def _try(folder: str | None, ids: Ids) -> str | None:
     if sys.platform != "linux":
         return "it needs Linux namespaces"
     run = RunFolder(folder)
-    helper = Helper(run.path, run.lock_fd)
+    helper = Helper(run.path, run.lock_fd, ids.namespace())
     try:
         guest = f"{run.path}/probe"
         for path in (f"{guest}/root", f"{guest}/upper", f"{guest}/work"):
@@ -34,7 +54,7 @@ def probe(folder: str | None = None) -> str | None:
             "guest",
             folder=guest,
             layer=f"{run.path}/layer",
-            range=can_map_range(),
+            range=ids.really,
             expose=[],
             run=run.path,
             root_below=[],
@@ -45,7 +65,7 @@ def probe(folder: str | None = None) -> str | None:
             sock.settimeout(_DEADLINE_S)
             answer = _first_answer(sock)
     except OSError as error:
-        return f"the helper does not work: {error}"
+        return explain(error.errno or 0, f"the helper does not work: {error.strerror or error}")
     finally:
         helper.close_now()
         run.close()
@@ -70,11 +90,13 @@ def _first_answer(sock: socket.socket) -> Message | None:
 
 def explain(number: int, text: str) -> str:
     """The kernel's refusal, and what to do about it."""
-    hint = _hint(text)
+    hint = _hint(number, text)
     return f"{text or os.strerror(number)}{'; ' + hint if hint else ''}"
 
 
-def _hint(text: str) -> str:
+def _hint(number: int, text: str) -> str:
+    if number == errno.EAGAIN:
+        return "this user may run no more processes: raise the limit (ulimit -u)"
     limit = _read("/proc/sys/user/max_user_namespaces")
     if limit == "0":
         return "allow user namespaces: sysctl user.max_user_namespaces=15000"
@@ -82,12 +104,22 @@ def _hint(text: str) -> str:
         return "let AppArmor allow them: sysctl kernel.apparmor_restrict_unprivileged_userns=0"
     if _read("/proc/sys/kernel/unprivileged_userns_clone") == "0":
         return "allow user namespaces: sysctl kernel.unprivileged_userns_clone=1"
-    if text.startswith("clone"):
-        return "a container's seccomp filter forbids namespaces, most likely"
+    if text.startswith(("clone", "unshare")):
+        return (
+            "a container's seccomp filter or a chroot forbids namespaces, most likely "
+            "(docker run --security-opt seccomp=unconfined allows them)"
+        )
     if "overlay" in text:
         return "the temporary folder must be on ext4, xfs, btrfs or tmpfs (set TMPDIR)"
-    if "proc" in text:
-        return "the container masks parts of /proc"
+    if text.startswith("the map of ids"):
+        return "this root has lost rights that it needs to be root of a namespace (CAP_SETFCAP)"
+    if text.startswith("mount proc"):
+        return (
+            "parts of /proc are masked, as in a container: a new one may not show what they hide "
+            "(docker run --security-opt systempaths=unconfined, podman --security-opt unmask=ALL)"
+        )
+    if text.startswith("mount"):
+        return "mounting is forbidden: by a seccomp filter or AppArmor, most likely"
     return ""
 
 

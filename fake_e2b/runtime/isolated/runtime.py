@@ -12,6 +12,8 @@ from fake_e2b.domain.limits import NO_LIMITS, Limits
 from fake_e2b.domain.ports import Capability, LayerID
 from fake_e2b.domain.user import BUILT_IN_USERS, USER
 from fake_e2b.runtime import skeleton
+from fake_e2b.runtime.delegate.client import DelegatedTrees, FileService
+from fake_e2b.runtime.delegate.files import DelegatedFiles
 from fake_e2b.runtime.descriptors import for_a_guest
 from fake_e2b.runtime.files import RootedFiles
 from fake_e2b.runtime.guest.client import AgentClient, AgentGoneError
@@ -21,12 +23,13 @@ from fake_e2b.runtime.isolated import stack
 from fake_e2b.runtime.isolated.cgroups import MemoryGroup, MemoryGroups
 from fake_e2b.runtime.isolated.disk import Disk
 from fake_e2b.runtime.isolated.guest import IsolatedGuest
-from fake_e2b.runtime.isolated.identity import can_map_range
+from fake_e2b.runtime.isolated.identity import IdMode, Ids, find_ids
 from fake_e2b.runtime.isolated.layer import exposed_folders, write_layer
 from fake_e2b.runtime.layers import Layers
 from fake_e2b.runtime.ownership import Ownership, RealOwnership, RecordedOwnership
 from fake_e2b.runtime.run_folder import RunFolder
 from fake_e2b.runtime.spares import Spares
+from fake_e2b.runtime.trees import Trees
 from fake_e2b.runtime.usage import DiskMeter
 from fake_e2b.runtime.watch import WatchHub
 
@@ -71,16 +74,25 @@ class IsolatedRuntime:
     Args:
         folder: Where to keep the sandboxes; None takes the machine's temporary folder.
         spares: Guests that are replaced at once when they are taken; 0 for none ahead of need.
+        ids: Whose ids the guests' users have; None takes the best there is.
     """
 
     name = "isolated"
 
-    def __init__(self, folder: str | None = None, *, spares: int = _GUESTS_AT_HAND) -> None:
+    def __init__(
+        self,
+        folder: str | None = None,
+        *,
+        spares: int = _GUESTS_AT_HAND,
+        ids: Ids | None = None,
+    ) -> None:
         self._parent = folder
-        self._really = can_map_range()
+        self._ids = find_ids() if ids is None else ids
+        self._really = self._ids.really
         self._run: RunFolder | None = None
         self._layers: Layers | None = None
         self._helper: Helper | None = None
+        self._service: FileService | None = None
         self._expose: list[str] = []
         self._numbers = itertools.count()
         self._places: dict[str, _Place] = {}
@@ -99,15 +111,29 @@ class IsolatedRuntime:
             missing.add(Capability.SEPARATE_USERS)
         return frozenset(set(Capability) - missing)
 
+    @property
+    def ids(self) -> Ids:
+        """Whose ids the guests' users have."""
+        return self._ids
+
     async def start(self) -> None:
         """Take a folder, start the helper, sweep, and begin to make spare guests."""
         self._run = RunFolder(self._parent)
         self._layers = Layers(self._run.path, self._run.throw_away)
-        self._helper = Helper(self._run.path, self._run.lock_fd)
+        self._helper = Helper(self._run.path, self._run.lock_fd, self._ids.namespace())
         self._helper.start()
+        if self._ids.delegated:
+            helper = self._helper
+            self._service = FileService(lambda: helper.fork_agent("files"))
+            self._run.trees = DelegatedTrees(self._service)
         self._expose = exposed_folders()
         self._layer = asyncio.get_running_loop().create_task(
-            asyncio.to_thread(write_layer, f"{self._path}/layer", really=self._really)
+            asyncio.to_thread(
+                write_layer,
+                f"{self._path}/layer",
+                really=self._really,
+                hosts_root=self._ids.mode is IdMode.HOST,
+            )
         )
         await asyncio.to_thread(self._run.sweep)
         self._memory_groups = MemoryGroups(f"{self._path}/{GROUPS}")
@@ -129,6 +155,11 @@ class IsolatedRuntime:
         return self._layers
 
     @property
+    def _trees(self) -> Trees:
+        assert self._run is not None, "the runtime was not started"
+        return self._run.trees
+
+    @property
     def _path(self) -> str:
         assert self._run is not None, "the runtime was not started"
         return self._run.path
@@ -145,8 +176,8 @@ class IsolatedRuntime:
             skeleton.write(f"{root}/{home}/.bashrc", skeleton.BASHRC)
             skeleton.write(f"{root}/{home}/.profile", skeleton.profile(""))
         if self._really:
-            for name in ("", "/.bashrc", "/.profile"):
-                os.chown(f"{root}/home/user{name}", USER.uid, USER.gid)
+            home = f"{root}/home/user"
+            self._trees.give([home, f"{home}/.bashrc", f"{home}/.profile"], USER.uid, USER.gid)
             if any(path.startswith("/root/") for path in self._expose):
                 os.chmod(f"{root}/root", 0o711)
 
@@ -182,7 +213,7 @@ class IsolatedRuntime:
         )
         try:
             if place.limits.disk_mb is not None:
-                place.disk = await Disk.of(init)
+                place.disk = await Disk.of(init, self._trees)
                 await asyncio.to_thread(place.disk.fill, place.folder)
                 await init.call("filled")
             message, fds = await init.call("root")
@@ -191,7 +222,11 @@ class IsolatedRuntime:
             place.drop_disk()
             await init.end()
             raise
-        files = RootedFiles(root, ownership=place.ownership, watches=self.watches)
+        files: RootedFiles | DelegatedFiles
+        if self._service is None:
+            files = RootedFiles(root, ownership=place.ownership, watches=self.watches)
+        else:
+            files = DelegatedFiles(root, service=self._service, watches=self.watches)
         guest = IsolatedGuest(
             files,
             lambda: self._remove(place),
@@ -199,7 +234,9 @@ class IsolatedRuntime:
             message["pid"],
             lambda: self._keep(place),
             DiskMeter(
-                lambda: [f"{place.folder}/root", f"{place.folder}/upper"], self._below(place)
+                lambda: [f"{place.folder}/root", f"{place.folder}/upper"],
+                self._below(place),
+                self._trees.size_of,
             ),
             really=self._really,
         )
@@ -294,7 +331,13 @@ class IsolatedRuntime:
             layers.hold(base)
         try:
             layer = await asyncio.to_thread(
-                stack.write_capture, layers, layer_id, place.files, base, whole=place.whole
+                stack.write_capture,
+                self._trees,
+                layers,
+                layer_id,
+                place.files,
+                base,
+                whole=place.whole,
             )
             layers.add(layer_id, replace(layer, owners=owners))
         except BaseException:
@@ -319,7 +362,7 @@ class IsolatedRuntime:
             if limits == NO_LIMITS and stack.fits_spare(layers, base):
                 place, guest = await self._spare_or_fresh(limits)
                 try:
-                    await asyncio.to_thread(stack.refit, layers, base, place.folder)
+                    await asyncio.to_thread(stack.refit, self._trees, layers, base, place.folder)
                 except BaseException:
                     await guest.kill()
                     raise
@@ -336,7 +379,9 @@ class IsolatedRuntime:
         self.layers.hold(base)
         place = _Place(f"{self._path}/new-{sandbox_id}", self._ownership(), limits, base)
         try:
-            place.whole = await asyncio.to_thread(stack.furnish, self.layers, base, place.folder)
+            place.whole = await asyncio.to_thread(
+                stack.furnish, self._trees, self.layers, base, place.folder
+            )
             return place, await self._bring_up(place)
         except BaseException:
             self._remove(place)
@@ -363,6 +408,13 @@ class IsolatedRuntime:
             base, place.base = place.base, None
             self.layers.drop(base)
 
+    def _remove_with_rights(self) -> None:
+        """The helper was killed before it could remove what is not ours: let another one."""
+        assert self._run is not None
+        helper = Helper(self._run.path, self._run.lock_fd, self._ids.namespace())
+        helper.start()
+        helper.close_now()
+
     async def close(self) -> None:
         """Kill all guests and remove everything; twice is fine."""
         if self._run is None:
@@ -380,7 +432,11 @@ class IsolatedRuntime:
         self._guests.clear()
         self.watches.close()
         await self._run.settle()
+        if self._service is not None:
+            self._service.close()
         if self._helper is not None:
             await self._helper.close()
+        if self._ids.delegated and os.path.lexists(self._path):
+            await asyncio.to_thread(self._remove_with_rights)
         await asyncio.to_thread(self._run.close)
         self._run = self._helper = None

@@ -9,14 +9,13 @@ renamed (the kernel says EXDEV), and most sandboxes hold little, so most guests 
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from fake_e2b.domain.ports import LayerID
-from fake_e2b.runtime.copying import copy_tree, lay_over
 from fake_e2b.runtime.guest.root_view import OVERLAID
 from fake_e2b.runtime.layers import Layer, Layers
+from fake_e2b.runtime.trees import Trees
 
 MOST_ENTRIES = 1000
 MOST_SIZE = 16 << 20
@@ -71,20 +70,20 @@ def fits_spare(layers: Layers, base: LayerID) -> bool:
     )
 
 
-def refit(layers: Layers, base: LayerID, folder: str) -> None:
+def refit(trees: Trees, layers: Layers, base: LayerID, folder: str) -> None:
     """Give the files of a layer to a guest that runs no program yet; blocking.
 
     Raises:
         OSError: They cannot be written.
     """
-    lay_over(f"{layers.path(base)}/root", f"{folder}/root", keep_marks=False, exact=True)
+    trees.lay_over(f"{layers.path(base)}/root", f"{folder}/root", keep_marks=False, exact=True)
 
 
 def _is_small(layer: Layer) -> bool:
     return layer.whole and layer.entries <= MOST_ENTRIES and layer.size <= MOST_SIZE
 
 
-def furnish(layers: Layers, base: LayerID, folder: str) -> bool:
+def furnish(trees: Trees, layers: Layers, base: LayerID, folder: str) -> bool:
     """Make the folder of a guest that starts on a layer; blocking.
 
     Returns:
@@ -97,25 +96,24 @@ def furnish(layers: Layers, base: LayerID, folder: str) -> bool:
     is_small = _is_small(layers[base])
     os.mkdir(folder, 0o755)
     if is_small:
-        copy_tree(source, f"{folder}/root")
+        trees.copy(source, f"{folder}/root")
     else:
+        # The top folder of an overlay is the guest's own: it has to look like the one below.
         os.mkdir(f"{folder}/root")
-        _like(source, f"{folder}/root")
+        trees.look_like(source, f"{folder}/root")
     for name in ("upper", "work"):
         os.mkdir(f"{folder}/{name}", 0o755)
     return is_small
 
 
-def _like(source: str, target: str) -> None:
-    """The top folder of an overlay is the guest's own: it has to look like the one below."""
-    found = os.stat(source)
-    if os.geteuid() == 0:
-        os.chown(target, found.st_uid, found.st_gid)
-    shutil.copystat(source, target)
-
-
 def write_capture(
-    layers: Layers, layer_id: LayerID, folder: str, base: LayerID | None, *, whole: bool
+    trees: Trees,
+    layers: Layers,
+    layer_id: LayerID,
+    folder: str,
+    base: LayerID | None,
+    *,
+    whole: bool,
 ) -> Layer:
     """Write what a guest's folder holds as a layer; blocking.
 
@@ -130,45 +128,38 @@ def write_capture(
     os.mkdir(target, 0o755)
     chain = layers.chain(base)
     if len(chain) < MOST_LAYERS:
-        copied = copy_tree(f"{folder}/root", f"{target}/root")
-        _copy_upper(folder, target)
+        copied = trees.copy(f"{folder}/root", f"{target}/root")
+        _copy_upper(trees, folder, target)
         needed = not whole or any(_changed(layers.path(each)) for each in chain)
         return Layer(base if needed else None, whole, copied.entries, copied.size)
-    return _write_together(layers, target, folder, chain, whole=whole)
+    return _write_together(trees, layers, target, folder, chain, whole=whole)
 
 
-def _copy_upper(source: str, target: str) -> None:
+def _copy_upper(trees: Trees, source: str, target: str) -> None:
     for name in _changed(source):
         if os.listdir(f"{source}/upper/{name}"):
             os.makedirs(os.path.dirname(f"{target}/upper/{name}"), exist_ok=True)
-            copy_tree(f"{source}/upper/{name}", f"{target}/upper/{name}")
+            trees.copy(f"{source}/upper/{name}", f"{target}/upper/{name}")
 
 
 def _write_together(
-    layers: Layers, target: str, folder: str, chain: list[LayerID], *, whole: bool
+    trees: Trees, layers: Layers, target: str, folder: str, chain: list[LayerID], *, whole: bool
 ) -> Layer:
     """One layer that shows what the whole stack shows."""
     if whole:
-        copy_tree(f"{folder}/root", f"{target}/root")
+        trees.copy(f"{folder}/root", f"{target}/root")
     else:
         *others, lowest = (f"{layers.path(each)}/root" for each in roots(layers, chain[0]))
-        copy_tree(lowest, f"{target}/root")
+        trees.copy(lowest, f"{target}/root")
         for root in (*reversed(others), f"{folder}/root"):
-            lay_over(root, f"{target}/root", keep_marks=False)
+            trees.lay_over(root, f"{target}/root", keep_marks=False)
     for each in (*(layers.path(one) for one in reversed(chain)), folder):
         for name in _changed(each):
             merged = f"{target}/upper/{name}"
             if os.path.isdir(merged):
-                lay_over(f"{each}/upper/{name}", merged, keep_marks=True)
+                trees.lay_over(f"{each}/upper/{name}", merged, keep_marks=True)
             else:
                 os.makedirs(os.path.dirname(merged), exist_ok=True)
-                copy_tree(f"{each}/upper/{name}", merged)
-    return replace(_measured(f"{target}/root"), whole=True)
-
-
-def _measured(root: str) -> Layer:
-    entries = size = 0
-    for folder, folders, files in os.walk(root):
-        entries += len(folders) + len(files)
-        size += sum(os.lstat(f"{folder}/{name}").st_size for name in files)
-    return Layer(entries=entries, size=size)
+                trees.copy(f"{each}/upper/{name}", merged)
+    count = trees.measure(f"{target}/root")
+    return Layer(whole=True, entries=count.entries, size=count.size)
