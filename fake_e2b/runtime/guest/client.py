@@ -134,20 +134,26 @@ class AgentClient:
             open_still = self._reader.read(self._sock)
         except BlockingIOError:
             return
-        for message, fds in self._reader.frames():
-            if "exit" in message:
-                self._bury(message["exit"], message["status"])
-                continue
-            future = self._waiting.pop(message["re"], None)
-            if future is None or future.done():
-                self._refuse(message, fds)
-            elif "errno" in message and "pid" in message:
-                self._refuse(message, fds)  # a program whose pipes did not arrive
-                future.set_result((message, []))
-            else:
-                future.set_result((message, fds))
+        try:
+            for message, fds in self._reader.frames():
+                self._take(message, fds)
+        except (ValueError, LookupError, TypeError):
+            open_still = False  # somebody else speaks for the agent: it is not heard any more
         if not open_still:
             self._close()
+
+    def _take(self, message: Message, fds: list[int]) -> None:
+        if "exit" in message:
+            self._bury(message["exit"], message["status"])
+            return
+        future = self._waiting.pop(message["re"], None)
+        if future is None or future.done():
+            self._refuse(message, fds)
+        elif "errno" in message and "pid" in message:
+            self._refuse(message, fds)  # a program whose pipes did not arrive
+            future.set_result((message, []))
+        else:
+            future.set_result((message, fds))
 
     def _bury(self, pid: int, status: int) -> None:
         if pid in self._refused:

@@ -33,6 +33,8 @@ _RIGHTS_SIZE = socket.CMSG_LEN(_MAX_FDS * _FD_SIZE)
 # Python's own `recv_fds` does not pass its flags on. macOS has no such flag.
 _CLOSE_ON_EXEC = getattr(socket, "MSG_CMSG_CLOEXEC", 0)
 READ_SIZE = 65536
+_LONGEST = 64 << 20
+"""Bytes; a command line of the kernel's longest is a tenth of it."""
 
 
 def pack(message: Message, fd_count: int = 0) -> bytes:
@@ -90,9 +92,14 @@ class FrameReader:
         """The complete frames; the descriptors are the caller's to close.
 
         A frame whose descriptors did not all arrive brings none, and `errno` EMFILE.
+
+        Raises:
+            ValueError, IndexError: The other side does not speak in frames.
         """
         while len(self._buffer) >= _HEADER.size:
             length, fd_count = _HEADER.unpack_from(self._buffer)
+            if length > _LONGEST:
+                raise ValueError(f"a frame of {length} bytes")
             end = _HEADER.size + length
             if len(self._buffer) < end:
                 return

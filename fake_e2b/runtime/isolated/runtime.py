@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -60,12 +61,6 @@ class _Place:
     def files(self) -> str:
         """The folder that has its files now."""
         return self.folder if self.disk is None else self.disk.path
-
-    def drop_disk(self) -> None:
-        """Let the disk go, with all that is on it."""
-        if self.disk is not None:
-            self.disk.close()
-            self.disk = None
 
 
 class IsolatedRuntime:
@@ -219,7 +214,7 @@ class IsolatedRuntime:
             message, fds = await init.call("root")
             root = for_a_guest(fds[0])
         except BaseException:
-            place.drop_disk()
+            self._drop_disk(place)
             await init.end()
             raise
         files: RootedFiles | DelegatedFiles
@@ -243,7 +238,7 @@ class IsolatedRuntime:
         try:
             await self._limit(place, guest)
         except BaseException:
-            place.drop_disk()
+            self._drop_disk(place)
             await guest.end()
             raise
         return guest
@@ -261,12 +256,21 @@ class IsolatedRuntime:
             place.group = self._memory_groups.make(limits.memory_mb + (limits.disk_mb or 0))
         await guest.limit(limits, place.group)
 
+    def _drop_disk(self, place: _Place) -> None:
+        """Let its disk go, with all that is on it."""
+        if place.disk is not None:
+            disk, place.disk = place.disk, None
+            self._do_aside(disk.close)  # a gigabyte of memory takes a while to be given back
+
     def _drop_group(self, place: _Place) -> None:
         if place.group is not None:
             group, place.group = place.group, None
-            chore = asyncio.get_running_loop().create_task(asyncio.to_thread(group.remove))
-            self._chores.add(chore)
-            chore.add_done_callback(self._chores.discard)
+            self._do_aside(group.remove)
+
+    def _do_aside(self, chore: Callable[[], None]) -> None:
+        task = asyncio.get_running_loop().create_task(asyncio.to_thread(chore))
+        self._chores.add(task)
+        task.add_done_callback(self._chores.discard)
 
     async def _keep(self, place: _Place) -> None:
         """Save a limited disk, which is in memory, in place of what it was filled from."""
@@ -278,7 +282,7 @@ class IsolatedRuntime:
         try:
             await asyncio.to_thread(place.disk.save, place.folder)
         finally:
-            place.drop_disk()
+            self._drop_disk(place)
             self._run.throw_away(old)
 
     def _ownership(self) -> Ownership:
@@ -400,7 +404,7 @@ class IsolatedRuntime:
 
     def _remove(self, place: _Place) -> None:
         self._guests.pop(place, None)
-        place.drop_disk()
+        self._drop_disk(place)
         self._drop_group(place)
         assert self._run is not None
         self._run.throw_away(place.folder)
@@ -426,7 +430,7 @@ class IsolatedRuntime:
         guests = [*self._guests.items(), *spares]
         await asyncio.gather(*(guest.end() for _, guest in guests))
         for place, _ in guests:
-            place.drop_disk()
+            self._drop_disk(place)
             self._drop_group(place)
         await asyncio.gather(*self._chores)
         self._guests.clear()

@@ -81,6 +81,8 @@ def test_a_limited_sandboxs_files_are_kept(fake: FakeE2B) -> None:
     sandbox.files.write("/etc/mine", "e", user="root")
     sandbox.pause(keep_memory=False)
     sandbox.connect()
+    sandbox.pause()
+    sandbox.connect(on_resume="reboot")
     (fork,) = sandbox.fork()
     for each in (sandbox, fork, Sandbox.create(sandbox.create_snapshot().snapshot_id)):
         assert each.files.read("mine") == "m"
