@@ -43,6 +43,8 @@ _DIAL_S = 30
 """For one attempt to connect."""
 _MAX_HEAD_BYTES = 10 << 20
 """Of an answer."""
+_MOST_INTERIM = 1000
+"""Answers before the final one: they are passed on without waiting for the client to read."""
 _SWITCHING = 101
 _CONTINUE = 100
 
@@ -109,6 +111,8 @@ async def _dialled(
     # It is already; asyncio's debug mode wants the object to know.
     connected.setblocking(False)
     try:
+        # asyncio does so by itself only where the system tells a descriptor's protocol.
+        connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         reader, writer = await asyncio.open_connection(
             sock=connected,
             limit=_READ,
@@ -214,9 +218,13 @@ class _Exchange:
                 more = False
 
     async def _answer(self) -> None:
+        interim = 0
         while True:
             event = await self._next_event()
             if isinstance(event, h11.InformationalResponse):
+                interim += 1
+                if interim > _MOST_INTERIM:
+                    raise EOFError
                 if event.status_code == _SWITCHING:
                     await self._tunnel(event)
                     return

@@ -174,6 +174,14 @@ def test_interim_answers_pass_in_order_and_more_than_one(service: Service) -> No
     assert exchange(service.fake.port, old)[0] == 200
 
 
+def test_interim_answers_without_an_end_are_no_answer(service: Service) -> None:
+    # The target that asks for them fits a head.
+    answer = b"HTTP/1.1 102 P\r\n\r\n" * 1500 + b"HTTP/1.1 204 No Content\r\n\r\n"
+    got = everything(service, raw(answer))
+    assert got.count(b"HTTP/1.1 102 ") == 1000
+    assert got.count(b"HTTP/1.1 502 ") == 1
+
+
 def test_nothing_behind_an_answer_becomes_another_one(service: Service) -> None:
     smuggled = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nokHTTP/1.1 200 OK\r\nX-Evil: 1\r\n\r\n"
     with connected(service.fake.port) as connection:
