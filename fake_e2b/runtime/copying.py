@@ -163,7 +163,9 @@ class _Copier:
         elif stat.S_ISREG(found.st_mode):
             with self._readable(source, found, 0o400):
                 self._file(source, target, found)
-        else:  # a FIFO, or the mark of an overlay for a name that was removed
+        elif stat.S_ISFIFO(found.st_mode):
+            os.mkfifo(target)  # the mode follows; macOS lets only root mknod
+        else:  # the mark of an overlay for a name that was removed
             os.mknod(target, found.st_mode, found.st_rdev)
         self.count.entries += 1
         self.properties(source, target, found)
