@@ -198,9 +198,13 @@ class LocalRuntime:
         """A guest with fresh files, or with a copy of a layer's."""
         root = self._root(sandbox_id)
         if base is not None:
-            await self._copy(self.layers.path(base), root)
-            guest = self._guest(sandbox_id)
-            guest.files.restore_owners(self.layers[base].owners)
+            self.layers.hold(base)
+            try:
+                await self._copy(self.layers.path(base), root)
+                guest = self._guest(sandbox_id)
+                guest.files.restore_owners(self.layers[base].owners)
+            finally:
+                self.layers.drop(base)
             return guest
         spare = self._spares.take()
         try:

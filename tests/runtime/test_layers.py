@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import stat
 from collections.abc import Awaitable, Callable
@@ -249,6 +250,17 @@ class TestLayers:
         await source.kill()
         guest = await runtime.create("i2", base=layer_id)
         assert read(guest, "/home/user/kept") == b"k"
+
+    async def test_one_that_is_let_go_meanwhile_is_there_to_the_end(
+        self, runtime: Runtime, source: Guest
+    ) -> None:
+        await run(source, *shell("for i in $(seq 200); do echo $i > f$i; done"))
+        layer_id = await runtime.capture(START)
+        starting = asyncio.create_task(runtime.create("i2", base=layer_id))
+        await asyncio.sleep(0)
+        await runtime.release(layer_id)
+        guest = await starting
+        assert sum(name.startswith("f") for name in guest.files.listdir("/home/user")) == 200
 
     async def test_a_capture_that_fails_leaves_nothing(
         self, runtime: Runtime, source: Guest, tmp_path: Path
