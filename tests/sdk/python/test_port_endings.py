@@ -6,6 +6,7 @@ import contextlib
 import socket
 from collections.abc import Callable, Iterator
 
+import httpx
 import pytest
 from e2b import Sandbox
 
@@ -14,7 +15,7 @@ from tests.helpers.http import connected, exchange, head_of, read_answer, read_h
 from tests.helpers.waiting import wait_until
 from tests.sdk.python.conftest import Service, start_service
 
-Opened = tuple[socket.socket, bytes]
+NOT_OPEN = "The sandbox is running but port is not open"
 
 
 def noted(service: Service, name: str) -> str:
@@ -225,3 +226,12 @@ def test_a_copy_of_the_sandbox_is_not_noticed(
         while not seen.endswith(b"0\r\n\r\n"):
             seen += duplex.recv(100)
         assert seen == b"4\r\nping\r\n0\r\n\r\n"
+
+
+def test_a_crash_in_the_middle_of_an_answer_never_looks_whole(service: Service) -> None:
+    host = service.sandbox.get_host(service.port)
+    with httpx.Client(trust_env=False, timeout=20) as client:
+        with pytest.raises(httpx.RemoteProtocolError):
+            client.get(f"http://{host}/crash")
+        # Afterwards nobody listens.
+        assert client.get(f"http://{host}/").json()["message"] == NOT_OPEN

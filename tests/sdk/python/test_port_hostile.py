@@ -31,11 +31,24 @@ def statuses(answers: bytes) -> list[int]:
     return [int(part[:3]) for part in answers.split(b"HTTP/1.1 ")[1:]]
 
 
+@pytest.fixture(scope="module")
+def service(server: FakeE2B) -> Service:
+    """One for all, which none of the tests may end."""
+    server.reset()
+    return start_service(server, Sandbox.create())
+
+
+@pytest.fixture(scope="module")
+def unconcerned(service: Service) -> Service:
+    """Another sandbox of the same fake."""
+    return start_service(service.fake, Sandbox.create())
+
+
 @pytest.fixture
-def bystander(fake: FakeE2B) -> Iterator[Service]:
+def bystander(unconcerned: Service) -> Iterator[Service]:
     """A sandbox with a stream that must not notice anything, and still serves afterwards."""
-    service = start_service(fake, Sandbox.create())
-    with connected(fake.port) as stream:
+    service = unconcerned
+    with connected(service.fake.port) as stream:
         stream.sendall(head_of("/duplex", service.host, "Transfer-Encoding: chunked", method="PUT"))
         assert read_head(stream)[0] == 200
         yield service

@@ -188,3 +188,18 @@ def test_the_dead_do_not_wake(fake: FakeE2B, paused_before: bool) -> None:
     sandbox.kill()
     assert ask(fake, sandbox, 80) == (502, "The sandbox was not found")
     assert ask(fake, sandbox, 49983) == (502, "The sandbox was not found")
+
+
+def test_an_answer_reaches_a_client_that_ended_its_side_while_it_woke_the_sandbox(
+    fake: FakeE2B,
+) -> None:
+    sandbox = Sandbox.create(lifecycle=WAKES)
+    service = start_service(fake, sandbox)
+    sandbox.pause()
+    with connected(fake.port) as connection:
+        connection.sendall(head_of("/late/1", service.host))
+        connection.shutdown(1)
+        seen = b""
+        while piece := connection.recv(65536):
+            seen += piece
+    assert seen.endswith(b"late")
