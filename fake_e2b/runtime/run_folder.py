@@ -18,6 +18,8 @@ from fake_e2b.runtime.trees import OwnTrees, Trees
 
 _LOCK = "lock"
 _PREFIX = "run-"
+_REMOVALS_AT_ONCE = 4
+"""Each waits for the disk most of the time, and holds one of the loop's few threads."""
 
 # Linux: reading and setting what `lsattr` shows and `chattr` sets, and its attribute T.
 _LONG = struct.Struct("l")
@@ -51,6 +53,8 @@ class RunFolder:
         _spread_folders(self.path)
         self._thrown_away = itertools.count()
         self._removals: set[asyncio.Task[None]] = set()
+        self._turns = asyncio.Semaphore(_REMOVALS_AT_ONCE)
+        self._settling = False
 
     def throw_away(self, path: str) -> None:
         """Remove a folder of this run: its name is free at once, the rest goes by and by.
@@ -67,12 +71,16 @@ class RunFolder:
         removal.add_done_callback(self._removals.discard)
 
     async def _remove_soon(self, path: str) -> None:
-        # Without a descriptor or a thread to spare it stays until the run ends.
-        with contextlib.suppress(OSError, RuntimeError):
-            await asyncio.to_thread(self.trees.remove, path)
+        async with self._turns:
+            if self._settling:
+                return
+            # Without a descriptor or a thread to spare it stays until the run ends.
+            with contextlib.suppress(OSError, RuntimeError):
+                await asyncio.to_thread(self.trees.remove, path)
 
     async def settle(self) -> None:
-        """Wait until everything thrown away is gone."""
+        """Wait for the removals that have begun; the others are left to the end of the run."""
+        self._settling = True
         await asyncio.gather(*self._removals)
 
     def close(self) -> None:
