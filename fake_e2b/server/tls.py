@@ -22,6 +22,7 @@ class Tls:
     """
 
     def __init__(self, domain: str, address: str) -> None:
+        self._owner_pid = os.getpid()
         authority = process_authority()
         self.context = server_context(authority, domain, address)
         self._folder = RunFolder()
@@ -38,5 +39,6 @@ class Tls:
             raise
 
     def close(self) -> None:
-        """Remove the files; twice is fine."""
-        self._folder.close()
+        """Remove the files; twice is fine. A forked child leaves them to its parent."""
+        if os.getpid() == self._owner_pid:
+            self._folder.close()

@@ -41,18 +41,17 @@ def trust_variables(
             written[content] = str(path)
         return written[content]
 
+    # `requests` and curl know variables of their own; where they are set they win. Node adds what
+    # it finds to a list of its own, so only what was added before is kept.
     usual = _usual(environ)
-    variables = {
-        "SSL_CERT_FILE": joined("SSL_CERT_FILE", usual),
-        # Node adds what it finds there to its own list, so only what was added before is kept.
-        "NODE_EXTRA_CA_CERTS": joined(
-            "NODE_EXTRA_CA_CERTS", _read(environ.get("NODE_EXTRA_CA_CERTS"))
-        ),
-    }
-    # `requests` and curl know variables of their own; where they are set they win.
-    for name in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        variables[name] = joined(name, _read(environ.get(name)) or usual)
-    return variables
+    for_curl = _read(environ.get("CURL_CA_BUNDLE"))
+    bases = (
+        usual,
+        _read(environ.get("NODE_EXTRA_CA_CERTS")),
+        _read(environ.get("REQUESTS_CA_BUNDLE")) or for_curl or _certifi() or usual,
+        for_curl or usual,
+    )
+    return {name: joined(name, base) for name, base in zip(TRUST, bases, strict=True)}
 
 
 def _with(before: bytes, certificate_pem: bytes) -> bytes:
@@ -60,14 +59,18 @@ def _with(before: bytes, certificate_pem: bytes) -> bytes:
 
 
 def _usual(environ: Mapping[str, str]) -> bytes:
-    """What OpenSSL and its kin trust without us: the user's variables, else the machine's list."""
+    """What programs trust without us: the user's variables, else the machine's list.
+
+    HTTP clients in Python take the list of `certifi` in place of the machine's: it counts, too.
+    """
+    named = _read(environ.get("SSL_CERT_FILE")) or _read(environ.get("SSL_CERT_DIR"))
+    if named:
+        return named
     paths = ssl.get_default_verify_paths()
-    return (
-        _read(environ.get("SSL_CERT_FILE"))
-        or _read(environ.get("SSL_CERT_DIR"))
-        or _read(paths.openssl_cafile)
-        or _read(paths.openssl_capath)
-        or _certifi()
+    machines = _read(paths.openssl_cafile) or _read(paths.openssl_capath)
+    return b"".join(
+        certificate + b"\n"
+        for certificate in dict.fromkeys(_CERTIFICATE.findall(machines + _certifi()))
     )
 
 

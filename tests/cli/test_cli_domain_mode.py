@@ -18,6 +18,7 @@ from fake_e2b.cli.main import main
 from fake_e2b.server.trust import TRUST
 from tests.cli.test_cli_serve import read_variables
 from tests.helpers.script import run_script, started_script
+from tests.helpers.waiting import wait_until
 
 URLS = ("E2B_API_URL", "E2B_SANDBOX_URL", "E2B_VOLUME_API_URL")
 USE = """
@@ -56,6 +57,19 @@ def test_the_domain_that_serve_prints_is_enough():
         notes = process.communicate(timeout=30)[1]
     assert f"https://api.{variables['E2B_DOMAIN']}" in notes
     assert not [name for name in TRUST if Path(variables[name]).exists()]
+
+
+def test_what_a_killed_server_left_is_gone_with_the_next_start():
+    with started_script("serve", "--tls", "--port", "0") as process:
+        left = Path(read_variables(process)["SSL_CERT_FILE"]).parent
+        assert left.is_dir()
+        process.kill()
+        process.wait(30)
+    with started_script("serve", "--tls", "--port", "0") as process:
+        read_variables(process)
+        wait_until(lambda: not left.exists())
+        process.terminate()
+        process.wait(30)
 
 
 def test_run_gives_the_same():

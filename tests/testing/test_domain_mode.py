@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import ssl
 import subprocess
@@ -61,6 +62,19 @@ def test_everything_is_put_back() -> None:
         assert b"PRIVATE" not in b"".join(path.read_bytes() for path in folder.iterdir())
     assert dict(os.environ) == before
     assert not folder.exists()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_leaves_the_files_to_its_parent() -> None:
+    with FakeE2B(runtime="local", tls=True) as fake:
+        child = multiprocessing.get_context("fork").Process(target=fake.stop)
+        child.start()
+        child.join(20)
+        assert child.exitcode == 0
+        child.close()
+        assert fake.ca_file is not None
+        assert Path(fake.ca_file).exists()
+        Sandbox.create().kill()
 
 
 def test_one_client_believes_one_fake_after_another() -> None:

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import certifi
 import pytest
 
 from fake_e2b.domain.errors import UsageError
@@ -162,6 +163,10 @@ def test_without_variables_the_machines_own_list_counts(
     variables = trust_variables({}, known["ours"], str(tmp_path))
     usual = ssl.create_default_context()
     found = certificates(Path(variables["SSL_CERT_FILE"]).read_bytes())
-    assert len(found) >= len(usual.get_ca_certs())
+    assert {each["serialNumber"] for each in usual.get_ca_certs()} <= set(found)
+    # What `requests` and the like would have taken.
+    brought = certificates(Path(certifi.where()).read_bytes())
+    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"):
+        assert set(brought) <= set(certificates(Path(variables[name]).read_bytes()))
     extra = Path(variables["NODE_EXTRA_CA_CERTS"]).read_bytes()
     assert extra == known["ours"]
