@@ -1,15 +1,15 @@
 """The program's entry, as a module of the package or as a folder given to Python."""
 
 import sys
+from importlib import import_module
 from types import ModuleType
 
-if not __package__:
+name = __package__
+if not name:
     # Run as a folder: a package without its parent, whose modules must hide no others.
-    package = ModuleType("websocat")
+    name = "websocat"
+    package = ModuleType(name)
     package.__path__ = [sys.path.pop(0)]
-    sys.modules["websocat"] = package
-    __package__ = "websocat"
+    sys.modules[name] = package
 
-from .command import main
-
-main(sys.argv[1:])
+import_module(f"{name}.command").main(sys.argv[1:])

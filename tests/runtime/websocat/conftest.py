@@ -14,7 +14,7 @@ import pytest
 import fake_e2b.runtime.websocat as stand_in
 
 FOLDER = str(Path(stand_in.__file__).parent)
-PROGRAM = (sys.executable, "-I", "-S", "-B", FOLDER)
+PROGRAM = (sys.executable, "-W", "error", "-I", "-S", "-B", FOLDER)
 DEADLINE_S = 30
 
 Started = Callable[..., AbstractAsyncContextManager[asyncio.subprocess.Process]]
