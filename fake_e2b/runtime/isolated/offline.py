@@ -1,8 +1,8 @@
 """Settings by which the machine's programs fit a sandbox: without a network, with its own users.
 
-Package managers ask a server again and again when they cannot reach it, for up to minutes; in a
-sandbox it is never there. The machine's own settings, which may hold addresses and passwords, are
-not the sandbox's.
+Its time is UTC, and login shells hear nothing of the machine's own variables. Package managers ask
+a server again and again when they cannot reach it, for up to minutes; in a sandbox it never is.
+The machine's own settings, which may hold addresses and passwords, are not the sandbox's.
 
 Facts: fake.network.none, sandbox.packages
 """
@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 
 from fake_e2b.runtime import skeleton
+from fake_e2b.runtime.isolated.marks import hide_below
 
 _PIP = """\
 [global]
@@ -37,6 +38,7 @@ def write_settings(layer: str, *, really: bool) -> None:
     """
     files = {
         "etc/resolv.conf": _RESOLVER,
+        "etc/timezone": "Etc/UTC\n",
         "etc/subuid": "",
         "etc/subgid": "",
         "etc/pip.conf": _PIP,
@@ -50,3 +52,7 @@ def write_settings(layer: str, *, really: bool) -> None:
     for name, text in (*files.items(), *((lock, "") for lock in _LOCKS)):
         os.makedirs(os.path.dirname(f"{layer}/{name}"), exist_ok=True)
         skeleton.write(f"{layer}/{name}", text, 0o600 if name in _LOCKS else 0o644)
+    os.symlink("/usr/share/zoneinfo/Etc/UTC", f"{layer}/etc/localtime")
+    # What the machine's login shells are told: proxies, paths, languages.
+    os.makedirs(f"{layer}/etc/profile.d")
+    hide_below(f"{layer}/etc/profile.d")

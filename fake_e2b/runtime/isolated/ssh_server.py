@@ -16,12 +16,12 @@ import shutil
 from contextlib import suppress
 
 from fake_e2b.runtime import skeleton
+from fake_e2b.runtime.isolated.marks import hide_below
 
 _SETTINGS = "/etc/ssh"
 _PROGRAM = "/usr/sbin/sshd"
 _MOVED_PROGRAM = "usr/lib/fake-e2b/sshd"
 _COPIED = ("ssh_config", "moduli")
-_OPAQUE = "user.overlay.opaque"
 _CONFIG = """\
 # sshd of a fake-e2b sandbox: no passwords, as the sandbox's users have none.
 Include /etc/ssh/sshd_config.d/*.conf
@@ -69,8 +69,4 @@ def write_ssh_server(layer: str, *, really: bool) -> bool:
             os.chmod(f"{layer}/{_MOVED_PROGRAM}", 0o755)
             os.makedirs(f"{layer}/usr/sbin", 0o755, exist_ok=True)
             skeleton.write(f"{layer}{_PROGRAM}", _AS_USER, 0o755)
-    try:
-        os.setxattr(own, _OPAQUE, b"y")
-    except OSError:  # a file system without such marks
-        return False
-    return True
+    return hide_below(own)

@@ -86,6 +86,10 @@ class TestMachine:
         }  # fmt: skip
         assert "A_SECRET_OF_THE_HOST" not in told
 
+    def test_its_time_is_utc_and_its_profile_its_own(self, sandbox: Sandbox) -> None:
+        assert out(sandbox, "date +%Z; cat /etc/timezone") == "UTC\nEtc/UTC\n"
+        assert out(sandbox, "ls -A /etc/profile.d") == ""
+
     def test_its_folders_are_as_on_any_machine(self, sandbox: Sandbox) -> None:
         told = out(sandbox, "stat -c '%a %n' /tmp /var/tmp /dev/shm /run /home/user /usr/local/bin")
         assert told.splitlines() == [
