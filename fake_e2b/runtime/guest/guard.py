@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 
 from .kernel import CloneFlag, MountFlag, be_open_to_look, mount, unshare
@@ -21,6 +22,7 @@ _INNER = CloneFlag.USER | CloneFlag.MOUNT | CloneFlag.UTS | CloneFlag.IPC | Clon
 _READ_ONLY = ("bus", "fs", "irq", "sysrq-trigger")
 _HIDDEN = ("acpi", "asound", "kcore", "keys", "latency_stats", "scsi", "sched_debug", "timer_list")
 _SETTINGS_OF_THE_GUEST = ("net", "user")
+_Rows = list[tuple[int, int, int]]
 _NO_FILE = "/dev/null"
 # A user namespace may not drop the flags its host's mount has: they are repeated.
 _STATVFS_FLAGS = 0xF | MountFlag.NO_ATIME
@@ -90,21 +92,31 @@ def move_in(root: str) -> None:
     Raises:
         OSError: The kernel refuses.
     """
-    uid_map, gid_map = (
-        "".join(f"{inside} {inside} {count}\n" for inside, _, count in _map(kind))
-        for kind in ("uid", "gid")
-    )
+    maps = {kind: _map(kind) for kind in ("uid", "gid")}
     private = hosts_root_is_guests()
+    if all(len(rows) == 1 and rows[0][2] == 1 for rows in maps.values()):
+        unshare(_INNER)
+        _write_maps("/proc/self", maps)  # to its own id alone, a process may
+    else:
+        _have_mapped(f"{root}/proc/1", maps)
+    os.setgid(0)
+    os.setuid(0)
+    # The root of a view is locked as well; its copy is not, and can become the root.
+    mount(root, root, flags=MountFlag.BIND | MountFlag.RECURSIVE)
+    if private:
+        be_open_to_look(False)
+
+
+def _have_mapped(process: str, maps: Mapping[str, _Rows]) -> None:
+    """Enter the namespaces while a child that stays outside maps more than one id."""
     reading, writing = os.pipe()
     mapper = os.fork()
     if mapper == 0:
-        # Out here it may map more than one id, which a process cannot do for itself.
         status = 1
         try:
             os.close(writing)
             if os.read(reading, 1):
-                _write(f"{root}/proc/1/uid_map", uid_map)
-                _write(f"{root}/proc/1/gid_map", gid_map)
+                _write_maps(process, maps)
                 status = 0
         finally:
             os._exit(status)
@@ -117,15 +129,16 @@ def move_in(root: str) -> None:
         _, status = os.waitpid(mapper, 0)
     if status:
         raise PermissionError(1, "the ids of the inner namespace: Operation not permitted")
-    os.setgid(0)
-    os.setuid(0)
-    # The root of a view is locked as well; its copy is not, and can become the root.
-    mount(root, root, flags=MountFlag.BIND | MountFlag.RECURSIVE)
-    if private:
-        be_open_to_look(False)
 
 
-def _map(kind: str) -> list[tuple[int, int, int]]:
+def _write_maps(process: str, maps: Mapping[str, _Rows]) -> None:
+    """Give the inner namespace the ids of this one, under the same numbers."""
+    for kind, rows in maps.items():
+        text = "".join(f"{inside} {inside} {count}\n" for inside, _, count in rows)
+        _write(f"{process}/{kind}_map", text)
+
+
+def _map(kind: str) -> _Rows:
     """The ids of this namespace: first inside, first outside, how many."""
     with open(f"/proc/self/{kind}_map") as file:
         rows = [line.split() for line in file]
