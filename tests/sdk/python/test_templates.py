@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from e2b import AsyncSandbox, Sandbox
+from e2b import AsyncSandbox, PtySize, Sandbox
 from e2b.exceptions import SandboxException
 
 from fake_e2b import FakeE2B, SandboxTemplate, TemplateFile, UsageError
@@ -135,3 +135,15 @@ async def test_async_and_templates_on_templates() -> None:
         assert [await sandbox.files.read(name) for name in "ab"] == ["1", "2"]
         info = await sandbox.get_info()
         assert info.name == "two"
+
+
+def test_terminals_start_there_too(fake: FakeE2B) -> None:
+    fake.add_template(SandboxTemplate("as-root", user="root", workdir="/root/work"))
+    sandbox = Sandbox.create("as-root")
+    terminal = sandbox.pty.create(PtySize(rows=24, cols=80))
+    sandbox.pty.send_stdin(terminal.pid, b"pwd > where; whoami >> where; exit\n")
+    terminal.wait()
+    folder, user = sandbox.files.read("work/where").splitlines()
+    assert folder.endswith("/root/work")
+    if holds(fake, Capability.OWN_USERS):
+        assert user == "root"
