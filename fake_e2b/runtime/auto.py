@@ -6,8 +6,10 @@ import asyncio
 import logging
 import re
 import sys
+from contextlib import suppress
 from functools import cache
 
+from fake_e2b.domain.errors import RuntimeUnavailableError
 from fake_e2b.domain.limits import NO_LIMITS, Limits
 from fake_e2b.domain.ports import Capability, Guest, LayerID, Runtime
 from fake_e2b.runtime.isolated import IsolatedRuntime
@@ -26,10 +28,12 @@ class AutoRuntime:
 
     Args:
         folder: Where to keep the sandboxes; None takes the machine's temporary folder.
+        refusal: What to say, before the reason, instead of falling back; None to fall back.
     """
 
-    def __init__(self, folder: str | None = None) -> None:
+    def __init__(self, folder: str | None = None, *, refusal: str | None = None) -> None:
         self._folder = folder
+        self._refusal = refusal
         self._chosen: Runtime | None = None
         self._decision: asyncio.Task[Runtime] | None = None
 
@@ -44,13 +48,19 @@ class AutoRuntime:
         return frozenset() if self._chosen is None else self._chosen.capabilities
 
     async def start(self) -> None:
-        """Begin to decide."""
+        """Begin to decide; where there is no falling back, wait for the decision.
+
+        Raises:
+            RuntimeUnavailableError: The isolated runtime cannot run here, and no other will do.
+        """
         if sys.platform == "linux":
             isolated = IsolatedRuntime(self._folder)
             await isolated.start()
             self._decision = asyncio.create_task(self._decide(isolated))
         else:
-            self._decision = asyncio.create_task(self._take_local())
+            self._decision = asyncio.create_task(self._fall_back("it needs Linux namespaces"))
+        if self._refusal is not None:
+            await self.decided()
 
     async def _decide(self, isolated: IsolatedRuntime) -> Runtime:
         try:
@@ -62,12 +72,15 @@ class AutoRuntime:
                 isolated = IsolatedRuntime(self._folder, ids=single)
                 await isolated.start()
                 return await self._decide(isolated)
-            _say_once(_PLACE.sub("", _reason(error)))
-            return await self._take_local()
+            return await self._fall_back(_reason(error))
         self._chosen = isolated
         return isolated
 
-    async def _take_local(self) -> Runtime:
+    async def _fall_back(self, reason: str) -> Runtime:
+        if self._refusal is not None:
+            raise RuntimeUnavailableError(f"{self._refusal}: {reason}")
+        if sys.platform == "linux":
+            _say_once(_PLACE.sub("", reason))
         self._chosen = LocalRuntime(self._folder)
         await self._chosen.start()
         return self._chosen
@@ -103,7 +116,8 @@ class AutoRuntime:
     async def close(self) -> None:
         """See `Runtime.close`."""
         if self._decision is not None:
-            await (await self.decided()).close()
+            with suppress(RuntimeUnavailableError):  # then nothing was started
+                await (await self.decided()).close()
 
 
 @cache

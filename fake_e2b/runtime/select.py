@@ -39,7 +39,7 @@ RUNTIME_VARIABLE = "FAKE_E2B_RUNTIME"
 """The variable that says what ``"auto"`` means: for a CI job that wants no fallback."""
 
 
-def choose_runtime(name: str, *, folder: str | None = None) -> Runtime:
+def choose_runtime(name: str, *, folder: str | None = None, at_start: bool = False) -> Runtime:
     """The runtime of that name, not yet started.
 
     ``"auto"`` is what the variable FAKE_E2B_RUNTIME says. Without it, it decides while the server
@@ -49,6 +49,8 @@ def choose_runtime(name: str, *, folder: str | None = None) -> Runtime:
     Args:
         name: ``"auto"``, ``"local"`` or ``"isolated"``.
         folder: Where it keeps its sandboxes; None takes the machine's temporary folder.
+        at_start: Make no guest to see whether ``"isolated"`` can run: the runtime's start makes its
+            first, and raises the same.
 
     Raises:
         RuntimeUnavailableError: ``"isolated"`` was asked for and this machine cannot run it.
@@ -65,11 +67,12 @@ def choose_runtime(name: str, *, folder: str | None = None) -> Runtime:
         return LocalRuntime(folder)
     if name != "isolated":
         raise UsageError(f"no runtime is called {name!r}{origin}: use auto, local or isolated")
+    refusal = f"the isolated runtime cannot run here{origin}"
+    if at_start:
+        return AutoRuntime(folder, refusal=refusal)
     grant = probe(folder)
     if grant.refusal is not None:
-        raise RuntimeUnavailableError(
-            f"the isolated runtime cannot run here{origin}: {grant.refusal}"
-        )
+        raise RuntimeUnavailableError(f"{refusal}: {grant.refusal}")
     return IsolatedRuntime(folder, ids=grant.ids)
 
 

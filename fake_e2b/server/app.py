@@ -66,7 +66,7 @@ class Fake:
         )
         self.ids = IdSource(settings.seed)
         self.journal = Journal(self.clock, real_clock)
-        self.runtime = choose_runtime(settings.runtime)
+        self.runtime = choose_runtime(settings.runtime, at_start=True)
         self._machines = Machines(self.clock, self.ids)
         self.backend = ControlBackend(
             clock=self.clock,

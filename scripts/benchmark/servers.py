@@ -19,6 +19,7 @@ from e2b import Sandbox
 
 from fake_e2b import FakeE2B
 from fake_e2b.domain.errors import RuntimeUnavailableError
+from fake_e2b.runtime.auto import AutoRuntime
 from fake_e2b.runtime.isolated import IsolatedRuntime
 from fake_e2b.server.host import ServerThread, listen
 from fake_e2b.server.settings import RuntimeName
@@ -86,7 +87,9 @@ def _serve(kind: str) -> None:
 
 def _drain(fake: FakeE2B) -> None:
     """Leave no guest ahead of need."""
-    runtime = fake._fake().runtime
+    auto = fake._fake().runtime
+    assert isinstance(auto, AutoRuntime)
+    runtime = auto._chosen
     assert isinstance(runtime, IsolatedRuntime)
     runtime._spares._at_hand = runtime._spares._most = 0
     for _ in range(10):
