@@ -3,16 +3,11 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { Sandbox } from 'e2b'
-import { Agent, fetch, WebSocket } from 'undici'
+import { fetch, WebSocket } from 'undici'
 import { eventually, keep } from './helpers.mjs'
 
-// The names end in .localhost, which not every resolver knows.
-const dispatcher = new Agent({
-  connect: {
-    lookup: (_name, options, answer) =>
-      options.all ? answer(null, [{ address: '127.0.0.1', family: 4 }]) : answer(null, '127.0.0.1', 4),
-  },
-})
+// By the domain alone there are https: and wss: as in production.
+const s = process.env.E2B_SANDBOX_URL ? '' : 's'
 
 async function start(sandbox, file) {
   const source = readFileSync(new URL(`../../helpers/${file}`, import.meta.url), 'utf8')
@@ -30,7 +25,7 @@ test('getHost leads to the service of each sandbox', async (t) => {
     hosts.push(await start(sandbox, 'service.py'))
   }
   for (const host of hosts) {
-    const answer = await fetch(`http://${host}/a%2Fb?x=1`, { dispatcher })
+    const answer = await fetch(`http${s}://${host}/a%2Fb?x=1`)
     const told = await answer.json()
     assert.equal(told.target, '/a%2Fb?x=1')
     assert.equal(Object.fromEntries(told.headers).Host, host)
@@ -43,8 +38,8 @@ test('bodies stream both ways at once', async (t) => {
   const { readable, writable } = new TransformStream()
   const writer = writable.getWriter()
   const sending = writer.write(new TextEncoder().encode('ping'))
-  const answer = await fetch(`http://${host}/duplex`, {
-    method: 'POST', body: readable, duplex: 'half', dispatcher,
+  const answer = await fetch(`http${s}://${host}/duplex`, {
+    method: 'POST', body: readable, duplex: 'half',
   })
   const reader = answer.body.getReader()
   await sending
@@ -59,7 +54,7 @@ test('events arrive while the stream is open', async (t) => {
   const sandbox = await keep(t, Sandbox.create())
   const host = await start(sandbox, 'service.py')
   const abort = new AbortController()
-  const answer = await fetch(`http://${host}/events`, { dispatcher, signal: abort.signal })
+  const answer = await fetch(`http${s}://${host}/events`, { signal: abort.signal })
   let seen = ''
   for await (const piece of answer.body) {
     seen += new TextDecoder().decode(piece)
@@ -71,7 +66,7 @@ test('events arrive while the stream is open', async (t) => {
 test('a WebSocket passes texts, bytes and the code it closes with', async (t) => {
   const sandbox = await keep(t, Sandbox.create())
   const host = await start(sandbox, 'websocket_service.py')
-  const socket = new WebSocket(`ws://${host}/`, { dispatcher })
+  const socket = new WebSocket(`ws${s}://${host}/`)
   socket.binaryType = 'arraybuffer'
   const next = (kind) => new Promise((resolve, reject) => {
     socket.addEventListener(kind, resolve, { once: true })
@@ -90,9 +85,9 @@ test('a WebSocket passes texts, bytes and the code it closes with', async (t) =>
 
 test('a WebSocket to a closed port does not open', async (t) => {
   const sandbox = await keep(t, Sandbox.create())
-  const socket = new WebSocket(`ws://${sandbox.getHost(1)}/`, { dispatcher })
+  const socket = new WebSocket(`ws${s}://${sandbox.getHost(1)}/`)
   await new Promise((resolve) => socket.addEventListener('error', resolve, { once: true }))
-  const answer = await fetch(`http://${sandbox.getHost(1)}/`, { dispatcher })
+  const answer = await fetch(`http${s}://${sandbox.getHost(1)}/`)
   assert.equal(answer.status, 502)
   assert.equal((await answer.json()).message, 'The sandbox is running but port is not open')
 })
