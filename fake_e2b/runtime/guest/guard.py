@@ -61,6 +61,19 @@ def limit_pids(proc: str) -> None:
         file.write(str(MOST_PIDS))
 
 
+def limit_watches(proc: str) -> None:
+    """Leave half of the user's inotify instances and watches to the machine and the server.
+
+    Fact: sandbox.watches.half
+    """
+    for name in ("instances", "watches"):
+        with suppress(OSError, ValueError):
+            with open(f"{proc}/sys/fs/inotify/max_user_{name}") as file:
+                of_the_user = int(file.read())
+            with open(f"{proc}/sys/user/max_inotify_{name}", "w") as file:
+                file.write(str(of_the_user // 2))
+
+
 def cover_settings(proc: str) -> None:
     """Make what would change the machine read-only, and hide what tells too much of it."""
     settings = [f"sys/{name}" for name in os.listdir(f"{proc}/sys")]

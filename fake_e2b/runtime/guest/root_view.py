@@ -82,6 +82,7 @@ def enter(
         os.makedirs(f"{root}/{name}", exist_ok=True)
     mount("proc", f"{root}/proc", "proc", _NO_PROGRAMS)
     guard.limit_pids(f"{root}/proc")
+    guard.limit_watches(f"{root}/proc")
     for path in expose:
         os.makedirs(root + path, exist_ok=True)
         mount(path, root + path, flags=MountFlag.BIND | MountFlag.RECURSIVE)

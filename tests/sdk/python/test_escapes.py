@@ -31,6 +31,17 @@ while True:
         print("full", flush=True)
         time.sleep(1000)
 """
+ONE_WATCHER = "import ctypes; assert ctypes.CDLL(None).inotify_init() >= 0"
+WATCHER = """
+import ctypes, resource, time
+_, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+made = 0
+while made < 10_000 and ctypes.CDLL(None).inotify_init() >= 0:
+    made += 1
+print(made, flush=True)
+time.sleep(1000)
+"""
 STUBBORN = """
 import signal, time
 for number in range(1, signal.NSIG):
@@ -234,6 +245,18 @@ class TestHunger:
         assert Sandbox.create().get_info().state.value == "running"
         assert sandbox.kill()
         assert is_well(other)
+
+    def test_whoever_watches_everything_leaves_watches_to_the_others(
+        self, sandbox: Sandbox
+    ) -> None:
+        other = Sandbox.create()
+        sandbox.files.write("watch.py", WATCHER)
+        watcher = sandbox.commands.run("exec python3 watch.py", user="root", background=True)
+        assert int(next(iter(watcher))[0] or "") > 1
+        watch = other.files.watch_dir("/home/user")
+        other.files.write("seen", "s")
+        wait_until(lambda: [event.name for event in watch.get_new_events()])
+        other.commands.run(f"python3 -c '{ONE_WATCHER}'")
 
     def test_one_that_ignores_every_signal_can_be_killed(self, sandbox: Sandbox) -> None:
         sandbox.files.write("stubborn.py", STUBBORN)
