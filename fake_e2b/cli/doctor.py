@@ -6,10 +6,12 @@ import argparse
 import json
 import platform
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from fake_e2b._version import __version__
+from fake_e2b.cli.gaps import known_gaps
 from fake_e2b.domain.ports import Capability
 from fake_e2b.runtime.interpreter.host import KernelHost
 from fake_e2b.runtime.select import Finding, survey
@@ -36,17 +38,20 @@ def add_parser(commands: Any) -> None:
 def execute(arguments: argparse.Namespace) -> int:
     """Look and print; 0."""
     kernels = KernelHost()
+    found = survey()
     report = {
         "version": __version__,
         "python": platform.python_version(),
         "platform": f"{platform.system()} {platform.release()} {platform.machine()}",
-        "findings": [_finding_shown(finding) for finding in survey()],
+        "findings": [_finding_shown(finding) for finding in found.findings],
+        "parts": [asdict(part) for part in found.parts],
         "interpreter": {
             "held": kernels.available is None,
             "advice": kernels.available or "",
             "extras": kernels.findings(),
         },
         "tls": {"held": available() is None, "advice": available() or "", "for": old_sdk() or ""},
+        "gaps": known_gaps(),
         "sdks": {name: _installed(name) for name in _SDKS},
     }
     print(json.dumps(report, indent=2) if arguments.json else "\n".join(_lines(report)))
@@ -78,6 +83,9 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
     for finding in findings:
         if finding["capability"] is None:
             yield from _answer(_yes(finding["held"]), finding["text"], finding["advice"])
+    yield "\n  The isolated runtime, part by part"
+    for part in report["parts"]:
+        yield from _answer(_yes(part["held"]), part["text"], part["advice"])
     held = [finding for finding in findings if finding["capability"] is not None]
     yield "\n  " + "  ".join(f"{name:8}" for name in _RUNTIMES) + "  what sandboxes hold to"
     for finding in held:
@@ -95,6 +103,9 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
     yield "\nTLS, for clients that know only a domain"
     turned_on = f"; taken by itself, because {tls['for']} is installed" if tls["for"] else ""
     yield from _answer(_yes(tls["held"]), f"certificates for the run{turned_on}", tls["advice"])
+    yield "\nWhat the service can and this fake cannot"
+    for gap in report["gaps"]:
+        yield f"  {gap['id']}: {gap['what']}"
     sdks = [f"{name} {number}" for name, number in report["sdks"].items() if number]
     yield f"\nE2B's SDKs: {', '.join(sdks) or _NO_SDK}"
 

@@ -10,6 +10,7 @@ from fake_e2b.domain.errors import RuntimeUnavailableError, UsageError
 from fake_e2b.domain.ports import Capability, Runtime
 from fake_e2b.runtime.auto import AutoRuntime
 from fake_e2b.runtime.isolated import IsolatedRuntime
+from fake_e2b.runtime.isolated.parts import Part, parts
 from fake_e2b.runtime.isolated.probe import Grant, probe
 from fake_e2b.runtime.local import LocalRuntime
 
@@ -76,9 +77,26 @@ def choose_runtime(name: str, *, folder: str | None = None, at_start: bool = Fal
     return IsolatedRuntime(folder, ids=grant.ids)
 
 
-def survey(*, folder: str | None = None) -> list[Finding]:
-    """What `doctor` shows: each capability, the runtimes that hold it here, and how to get it."""
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """What `doctor` shows of the runtimes.
+
+    Attributes:
+        findings: Each capability, the runtimes that hold it here, and how to get it.
+        parts: What the isolated runtime is made of here.
+    """
+
+    findings: list[Finding]
+    parts: list[Part]
+
+
+def survey(*, folder: str | None = None) -> Survey:
+    """Look at this machine; blocking, some tens of milliseconds."""
     grant = probe(folder)
+    return Survey(_findings(grant, folder), parts(grant))
+
+
+def _findings(grant: Grant, folder: str | None) -> list[Finding]:
     reason = grant.refusal
     runtimes: list[Runtime] = [LocalRuntime(folder)]
     if reason is None:

@@ -48,6 +48,25 @@ def test_it_says_whether_old_sdks_can_be_served(monkeypatch, tmp_path, capsys):
     assert 'pip install "fake-e2b[tls]"' in said
 
 
+def test_it_takes_the_isolated_runtime_apart():
+    report = json.loads(run_script("doctor", "--json").stdout)
+    parts = {part["name"]: part for part in report["parts"]}
+    assert {"namespaces", "overlay", "proc", "ids", "memory", "processes"} <= parts.keys()
+    isolated = report["findings"][1]["held"]
+    assert isolated is all(parts[name]["held"] for name in ("namespaces", "overlay", "proc"))
+    separate = next(f for f in report["findings"] if f["capability"] == "separate_users")
+    assert separate["held"] is (isolated and parts["ids"]["held"])
+    shown = run_script("doctor").stdout
+    for part in parts.values():
+        assert part["text"] in shown
+        assert part["held"] or part["advice"] in shown
+
+
+def test_it_lists_the_gaps_that_no_machine_closes():
+    shown = run_script("doctor").stdout
+    assert "fork.memory: The processes and the memory of a forked sandbox" in shown
+
+
 def test_what_does_not_hold_comes_with_the_reason():
     report = json.loads(run_script("doctor", "--json").stdout)
     assert all(finding["held"] or finding["advice"] for finding in report["findings"])

@@ -36,7 +36,7 @@ def test_an_unknown_name_is_refused_with_the_right_ones() -> None:
 
 
 def test_the_survey_names_every_capability_and_every_way_to_it(tmp_path: Path) -> None:
-    findings = survey(folder=str(tmp_path))
+    findings = survey(folder=str(tmp_path)).findings
     assert {finding.capability for finding in findings} == {None, *Capability}
     assert all(finding.held or finding.advice for finding in findings)
     assert list(tmp_path.glob("fake-e2b-*/*")) == []
