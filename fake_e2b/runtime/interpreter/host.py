@@ -19,6 +19,7 @@ from fake_e2b.domain.kernel import KernelStartError
 from fake_e2b.domain.ports import Guest, Joining
 from fake_e2b.runtime.interpreter.kernel import PythonKernel
 from fake_e2b.runtime.interpreter.link import Link
+from fake_e2b.runtime.interpreter.program import locked_program
 
 PRELOADED = ("PIL.Image", "numpy", "pandas", "matplotlib.pyplot", "e2b_charts")
 """Imported ahead where installed, so that a first figure takes milliseconds."""
@@ -150,13 +151,16 @@ class KernelHost:
         if self._process is not None and self._zygote is not None:
             return
         ours, theirs = socket.socketpair()
+        locked = locked_program(self._python)
+        passed = [] if locked is None else [locked]
         with theirs:
             self._process = subprocess.Popen(
                 [
                     *(self._python, "-P", str(_PROGRAM), str(theirs.fileno())),
-                    json.dumps({"preload": self._preload}),
+                    json.dumps({"preload": self._preload, "close": passed}),
                 ],
-                pass_fds=[theirs.fileno()],
+                executable=None if locked is None else f"/proc/self/fd/{locked}",
+                pass_fds=[theirs.fileno(), *passed],
                 cwd="/",
                 env=_zygote_environment(),
                 stdin=subprocess.DEVNULL,
@@ -164,6 +168,8 @@ class KernelHost:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
+        if locked is not None:
+            os.close(locked)
         self._fatal = ""
         self._heard.clear()
         self._zygote_socket = ours

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from e2b import CommandExitException, Sandbox
 from e2b.exceptions import NotFoundException
+from e2b_code_interpreter import Sandbox as Interpreter
 
 from fake_e2b import FakeE2B, RuntimeUnavailableError
 from tests.helpers.waiting import wait_until
@@ -60,6 +61,8 @@ def isolated() -> Iterator[FakeE2B]:
         made = FakeE2B(runtime="isolated").start()
     except RuntimeUnavailableError as error:
         pytest.skip(str(error))
+    Interpreter.create().run_code("1")  # from now on the kernels' own helper runs
+    made.reset()
     yield made
     made.stop()
 
@@ -127,6 +130,19 @@ class TestRoot:
         attach += "print(libc.ptrace(16, 1, 0, 0), os.strerror(ctypes.get_errno()))"
         sandbox.files.write("attach.py", attach)
         assert tell(sandbox, "python3 /home/user/attach.py") == "-1 Operation not permitted\n"
+
+    @pytest.mark.usefixtures("sandbox")
+    def test_a_cell_cannot_change_the_python_that_runs_it(self) -> None:
+        # It asks for the mode that it has, so that a test that fails harms nobody.
+        code = (
+            "import os, stat\n"
+            "mode = stat.S_IMODE(os.stat('/proc/self/exe').st_mode)\n"
+            "try: os.chmod('/proc/self/exe', mode); done = 'changed'\n"
+            "except OSError as error: done = error.strerror\n"
+            "done"
+        )
+        told = Interpreter.create().run_code(code)
+        assert told.text in ("Read-only file system", "Operation not permitted"), told.error
 
     def test_the_machines_devices_keep_their_modes(self, sandbox: Sandbox) -> None:
         names = ("null", "zero", "full", "random", "urandom", "tty")

@@ -34,8 +34,11 @@ def main(control_fd: int, options: dict[str, Any]) -> None:
 
     Args:
         control_fd: The socket to the server.
-        options: `preload`: modules to import ahead, where installed.
+        options: `preload`: modules to import ahead, where installed; `close`: descriptors that
+            only the start needed.
     """
+    for descriptor in options["close"]:
+        os.close(descriptor)
     control = socket.socket(fileno=control_fd)
     sys.path[:] = [path for path in sys.path if path]
     try:
