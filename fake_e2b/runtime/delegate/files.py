@@ -4,25 +4,38 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from fake_e2b.domain.entry import DiskUsage, FileStat, FilesystemEvent
 from fake_e2b.domain.ports import FILE_MODE, ByteFile, Watch
-from fake_e2b.domain.user import User
+from fake_e2b.domain.user import BUILT_IN_USERS, ROOT, User
 from fake_e2b.runtime.delegate.client import FileService
-from fake_e2b.runtime.files import as_read, as_written
+from fake_e2b.runtime.files import RootedFiles, as_read, as_written
+from fake_e2b.runtime.ownership import RealOwnership
 from fake_e2b.runtime.watch import WatchHub
+
+Rows = Sequence[tuple[int, int, int]]
+_NAMES = {user.uid: user.name for user in BUILT_IN_USERS.values()}
 
 
 class DelegatedFiles:
     """`fake_e2b.domain.ports.Files`; content is read and written by the server itself.
 
+    To look at something is tried without the service first: most of it is open to everybody.
+
     Args:
         root_fd: The folder that is the sandbox's ``/``; `close` closes it.
+        uids: Where the sandbox's ids are on the machine: first there, first here, how many.
+        gids: The same for groups.
     """
 
-    def __init__(self, root_fd: int, *, service: FileService, watches: WatchHub) -> None:
+    def __init__(
+        self, root_fd: int, *, service: FileService, watches: WatchHub, uids: Rows, gids: Rows
+    ) -> None:
         self._root = root_fd
+        ownership = RealOwnership(_namer(uids), _namer(gids))
+        self._near = RootedFiles(root_fd, ownership=ownership, watches=watches)
         self._service = service
         self._watches = watches
         self._open_watches: set[Watch] = set()
@@ -34,7 +47,7 @@ class DelegatedFiles:
             self._is_open = False
             for watch in tuple(self._open_watches):
                 watch.close()
-            os.close(self._root)
+            self._near.close()
             self._root = -1
 
     def _call(self, op: str, *args: object) -> Any:
@@ -52,18 +65,26 @@ class DelegatedFiles:
 
     def lstat(self, path: str) -> FileStat:
         """See `Files.lstat`."""
+        with suppress(PermissionError):
+            return self._near.lstat(path)
         return FileStat(*self._call("lstat", path))
 
     def stat(self, path: str) -> FileStat:
         """See `Files.stat`."""
+        with suppress(PermissionError):
+            return self._near.stat(path)
         return FileStat(*self._call("stat", path))
 
     def readlink(self, path: str) -> str:
         """See `Files.readlink`."""
+        with suppress(PermissionError):
+            return self._near.readlink(path)
         return str(self._call("readlink", path))
 
     def realpath(self, path: str) -> str:
         """See `Files.realpath`."""
+        with suppress(PermissionError):
+            return self._near.realpath(path)
         return str(self._call("realpath", path))
 
     def recorded_owners(self) -> dict[str, str]:
@@ -75,16 +96,19 @@ class DelegatedFiles:
 
     def listdir(self, path: str) -> Sequence[str]:
         """See `Files.listdir`."""
+        with suppress(PermissionError):
+            return self._near.listdir(path)
         names: list[str] = self._call("listdir", path)
         return names
 
     def disk_usage(self) -> DiskUsage:
         """See `Files.disk_usage`."""
-        total, used = self._call("disk_usage")
-        return DiskUsage(total=total, used=used)
+        return self._near.disk_usage()
 
     def is_network_mount(self, path: str) -> bool:
         """See `Files.is_network_mount`."""
+        with suppress(PermissionError):
+            return self._near.is_network_mount(path)
         return bool(self._call("is_network_mount", path))
 
     # Changing.
@@ -113,6 +137,8 @@ class DelegatedFiles:
 
     def open_read(self, path: str) -> ByteFile:
         """See `Files.open_read`."""
+        with suppress(PermissionError):
+            return self._near.open_read(path)
         return as_read(self._descriptor("open", path, os.O_RDONLY)[1])
 
     def open_write(self, path: str, *, owner: User, mode: int = FILE_MODE) -> ByteFile:
@@ -124,6 +150,8 @@ class DelegatedFiles:
 
     def xattrs(self, path: str) -> Mapping[str, bytes]:
         """See `Files.xattrs`."""
+        with suppress(PermissionError):
+            return self._near.xattrs(path)
         found: dict[str, str] = self._call("xattrs", path)
         return {name: value.encode("latin-1") for name, value in found.items()}
 
@@ -149,6 +177,19 @@ class DelegatedFiles:
         )
         self._open_watches.add(watch)
         return watch
+
+
+def _namer(rows: Rows) -> Callable[[int], str]:
+    """What an id of the machine is called in the sandbox; what is nobody's there is root's."""
+
+    def name(number: int) -> str:
+        for inside, outside, count in rows:
+            if outside <= number < outside + count:
+                found = inside + number - outside
+                return _NAMES.get(found) or str(found)
+        return ROOT.name
+
+    return name
 
 
 def _fields(user: User) -> list[object]:

@@ -221,7 +221,13 @@ class IsolatedRuntime:
         if self._service is None:
             files = RootedFiles(root, ownership=place.ownership, watches=self.watches)
         else:
-            files = DelegatedFiles(root, service=self._service, watches=self.watches)
+            files = DelegatedFiles(
+                root,
+                service=self._service,
+                watches=self.watches,
+                uids=self._ids.uids,
+                gids=self._ids.gids,
+            )
         guest = IsolatedGuest(
             files,
             lambda: self._remove(place),
