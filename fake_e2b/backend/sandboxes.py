@@ -5,14 +5,15 @@ Fact: control.states.requests
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from fake_e2b.backend.admission import HOUR_S, CreateRequest, admit, check_timeout
+from fake_e2b.backend.admission import CreateRequest, admit, check_timeout
+from fake_e2b.backend.changes import Changes, parsed_id, refusal
 from fake_e2b.backend.entrance import Entrance
 from fake_e2b.backend.forks import Forks
-from fake_e2b.backend.lifecycle import Lifecycle, LifecycleEvent, Moment
+from fake_e2b.backend.lifecycle import Lifecycle, LifecycleEvent
 from fake_e2b.backend.machine import Machine, MachineFactory
 from fake_e2b.backend.patience import Endless, Patience
 from fake_e2b.backend.snapshots import Snapshots
@@ -21,18 +22,15 @@ from fake_e2b.backend.teams import Teams
 from fake_e2b.backend.template_builds import TemplateBuilds
 from fake_e2b.backend.templates import Templates
 from fake_e2b.backend.together import Together
-from fake_e2b.domain.clock import SECOND_NS, Clock
+from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.ids import IdSource, SandboxID
-from fake_e2b.domain.network import EGRESS_KEYS, check_egress, checked_egress_proxy, without_empty
-from fake_e2b.domain.network_rules import checked_rules
 from fake_e2b.domain.ports import Event, Runtime
-from fake_e2b.domain.sandbox import SHOWN_AS, OnTimeout, Sandbox, State, short_id
+from fake_e2b.domain.sandbox import SHOWN_AS, OnTimeout, Sandbox, State
 from fake_e2b.domain.team import Team
 from fake_e2b.domain.template import Build, Template
 
 FileOperation = Literal["read", "write"]
-MIN_REFRESH_S = 15
 MAX_WAITS = 3
 """How many changes in progress one connect waits for."""
 
@@ -119,6 +117,7 @@ class Sandboxes:
             store=store,
             templates=templates,
         )
+        self.changes = Changes(find=self._find, clock=clock, lifecycle=self._lifecycle)
         self._entrance = Entrance(store, teams, self._lifecycle, make_patience)
         self._expiry_listeners: list[Callable[[Expired], None]] = []
 
@@ -183,7 +182,7 @@ class Sandboxes:
         Raises:
             ControlError: INVALID_SANDBOX_ID; SANDBOX_NOT_FOUND, which names `text` as it came.
         """
-        record = self._store.get(_parsed(text))
+        record = self._store.get(parsed_id(text))
         if record is None or record.sandbox.team_id != team.team_id:
             raise ControlError(ControlKind.SANDBOX_NOT_FOUND, sandbox_id=text)
         if SHOWN_AS[record.sandbox.state] is None:
@@ -191,7 +190,7 @@ class Sandboxes:
         return record.sandbox
 
     def _find(self, team: Team, text: str) -> Record:
-        sandbox_id = _parsed(text)
+        sandbox_id = parsed_id(text)
         record = self._store.get(sandbox_id)
         if record is None or record.sandbox.team_id != team.team_id:
             raise ControlError(ControlKind.SANDBOX_NOT_FOUND, sandbox_id=sandbox_id)
@@ -232,9 +231,9 @@ class Sandboxes:
             record = self._find(team, text)
             state, move = record.sandbox.state, record.move
             if state is State.PAUSED:
-                raise _refusal(ControlKind.ALREADY_PAUSED, record)
+                raise refusal(ControlKind.ALREADY_PAUSED, record)
             if state is State.KILLING:
-                raise _refusal(ControlKind.SANDBOX_NOT_FOUND, record)
+                raise refusal(ControlKind.SANDBOX_NOT_FOUND, record)
             if move is None:
                 break
             await move.done.wait()
@@ -243,7 +242,7 @@ class Sandboxes:
                 return
         machine = record.machine
         if (require_healthy or not memory) and (machine is None or not machine.guest.alive):
-            raise _refusal(ControlKind.GUEST_UNHEALTHY, record)
+            raise refusal(ControlKind.GUEST_UNHEALTHY, record)
         move = self._lifecycle.begin_pause(record, memory=memory)
         await self._lifecycle.finish_pause(record, move)
 
@@ -261,17 +260,17 @@ class Sandboxes:
         Raises:
             ControlError: Timeout, ID or state refuse it; CONCURRENCY_LIMIT; CREATE_FAILED.
         """
-        sandbox_id = _parsed(text)
+        sandbox_id = parsed_id(text)
         check_timeout(timeout_s, team)
         while True:
             record = self._find(team, sandbox_id)
             state = record.sandbox.state
             if state is State.RUNNING:
-                raise _refusal(ControlKind.ALREADY_RUNNING, record)
+                raise refusal(ControlKind.ALREADY_RUNNING, record)
             if state is State.SNAPSHOTTING:
-                raise _refusal(ControlKind.SNAPSHOT_IN_PROGRESS, record)
+                raise refusal(ControlKind.SNAPSHOT_IN_PROGRESS, record)
             if state is State.KILLING:
-                raise _refusal(ControlKind.SANDBOX_NOT_FOUND, record)
+                raise refusal(ControlKind.SANDBOX_NOT_FOUND, record)
             if state is State.PAUSED:
                 break
             await _done(record)
@@ -296,15 +295,15 @@ class Sandboxes:
             record = self._find(team, text)
             state = record.sandbox.state
             if state is State.KILLING:
-                raise _refusal(ControlKind.BEING_KILLED, record)
+                raise refusal(ControlKind.BEING_KILLED, record)
             if state is State.RUNNING:
-                self._set_end(record, team, timeout_s, may_shorten=False)
+                self.changes.extend(record, team, timeout_s)
                 return record.sandbox, False
             if state is State.PAUSED:
                 await self._start_or_join(record, team, timeout_s, memory=memory)
                 return record.sandbox, True
             await _done(record)
-        raise _refusal(ControlKind.BEING_PAUSED, record)
+        raise refusal(ControlKind.BEING_PAUSED, record)
 
     async def _start_or_join(
         self, record: Record, team: Team, timeout_s: int, *, memory: bool
@@ -314,82 +313,9 @@ class Sandboxes:
             await self._lifecycle.start(record, team, timeout_s, cold=not memory)
             return
         if not memory:
-            raise _refusal(ControlKind.START_IN_FLIGHT, record)
+            raise refusal(ControlKind.START_IN_FLIGHT, record)
         await move.done.wait()
         _raise_if_failed(move)
-
-    # -- what can be set --------------------------------------------------------------------------
-
-    def set_timeout(self, team: Team, text: str, *, timeout_s: int) -> None:
-        """Let a running sandbox end `timeout_s` from now; 0 means at once.
-
-        Raises:
-            ControlError: INVALID_SANDBOX_ID, SANDBOX_NOT_FOUND (for a paused one too), BEING_…,
-                MAX_LENGTH_EXCEEDED.
-        """
-        record = self._running(team, text)
-        self._set_end(record, team, timeout_s, may_shorten=True)
-        self._lifecycle.tell(Moment.UPDATED, record.sandbox)
-
-    def refresh(self, team: Team, text: str, *, duration_s: int) -> None:
-        """Let a running sandbox end no earlier than `duration_s` from now, at least 15 s.
-
-        Raises:
-            ControlError: As `set_timeout`.
-        """
-        record = self._running(team, text)
-        self._set_end(record, team, max(duration_s, MIN_REFRESH_S), may_shorten=False)
-
-    def update_network(
-        self,
-        team: Team,
-        text: str,
-        egress: Mapping[str, Any],
-        *,
-        allow_internet_access: bool | None = None,
-    ) -> None:
-        """Replace the egress half of a running sandbox's network object.
-
-        Raises:
-            ControlError: BAD_NETWORK, BAD_EGRESS_PROXY; state and ID as `set_timeout`.
-
-        Fact: control.network.update
-        """
-        _parsed(text)
-        check_egress(egress)
-        kept = {key: egress[key] for key in EGRESS_KEYS if egress.get(key) is not None}
-        if "egressProxy" in kept:
-            kept["egressProxy"] = checked_egress_proxy(kept["egressProxy"])
-        if "rules" in kept:
-            self._find(team, text)
-            kept["rules"] = checked_rules(kept["rules"])
-        sandbox = self._running(team, text).sandbox
-        ingress = {
-            key: value for key, value in (sandbox.network or {}).items() if key not in EGRESS_KEYS
-        }
-        sandbox.network = ingress | without_empty(kept)
-        if allow_internet_access is not None:
-            sandbox.allow_internet_access = allow_internet_access
-        self._lifecycle.tell(Moment.UPDATED, sandbox)
-
-    def _running(self, team: Team, text: str) -> Record:
-        record = self._find(team, text)
-        kind = _NOT_RUNNING.get(record.sandbox.state)
-        if kind is not None:
-            raise _refusal(kind, record)
-        return record
-
-    def _set_end(self, record: Record, team: Team, seconds: int, *, may_shorten: bool) -> None:
-        sandbox = record.sandbox
-        now_ns = self._clock.now_ns()
-        last_ns = sandbox.started_at_ns + team.max_length_hours * HOUR_S * SECOND_NS
-        if now_ns > last_ns:
-            raise ControlError(ControlKind.MAX_LENGTH_EXCEEDED)
-        end_at_ns = min(now_ns + seconds * SECOND_NS, last_ns)
-        if end_at_ns == sandbox.end_at_ns or (end_at_ns < sandbox.end_at_ns and not may_shorten):
-            return
-        sandbox.end_at_ns = end_at_ns
-        self._lifecycle.deadlines.add(record)
 
     # -- what the rest of the fake asks -----------------------------------------------------------
 
@@ -483,25 +409,6 @@ class Sandboxes:
         """Kill every sandbox; forget everything about them, and what was made from them."""
         await self._lifecycle.reset(self._together)
         await self.snapshots.reset()
-
-
-_NOT_RUNNING = {
-    State.PAUSING: ControlKind.BEING_PAUSED,
-    State.SNAPSHOTTING: ControlKind.BEING_SNAPSHOTTED,
-    State.KILLING: ControlKind.BEING_KILLED,
-    State.PAUSED: ControlKind.SANDBOX_NOT_FOUND,
-}
-
-
-def _parsed(text: str) -> SandboxID:
-    sandbox_id = short_id(text)
-    if sandbox_id is None:
-        raise ControlError(ControlKind.INVALID_SANDBOX_ID)
-    return sandbox_id
-
-
-def _refusal(kind: ControlKind, record: Record) -> ControlError:
-    return ControlError(kind, sandbox_id=record.sandbox.sandbox_id)
 
 
 def _raise_if_failed(move: Move) -> None:

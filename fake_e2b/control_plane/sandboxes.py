@@ -137,7 +137,7 @@ async def set_timeout(call: Call) -> Answer:
     """`POST /sandboxes/{sandboxID}/timeout`; without a body the service reads 0."""
     body: rest.SandboxTimeoutRequest | None = call.body
     timeout_s = 0 if body is None else body.timeout
-    call.backend.sandboxes.set_timeout(call.team, call.sandbox, timeout_s=timeout_s)
+    call.backend.sandboxes.changes.set_timeout(call.team, call.sandbox, timeout_s=timeout_s)
     return no_content()
 
 
@@ -145,14 +145,14 @@ async def refresh(call: Call) -> Answer:
     """`POST /sandboxes/{sandboxID}/refreshes`."""
     body: rest.SandboxRefreshRequest | None = call.body
     duration_s = MIN_REFRESH_S if body is None or body.duration is None else body.duration
-    call.backend.sandboxes.refresh(call.team, call.sandbox, duration_s=duration_s)
+    call.backend.sandboxes.changes.refresh(call.team, call.sandbox, duration_s=duration_s)
     return no_content()
 
 
 async def update_network(call: Call) -> Answer:
     """`PUT /sandboxes/{sandboxID}/network`."""
     body: rest.SandboxNetworkUpdateConfig = call.body
-    call.backend.sandboxes.update_network(
+    call.backend.sandboxes.changes.update_network(
         call.team,
         call.sandbox,
         _plain(body),

@@ -73,7 +73,7 @@ async def test_a_paused_sandbox_that_may_not_wake_is_not_found(options: dict[str
 async def test_traffic_wakes_for_the_time_given_at_creation() -> None:
     world = World()
     sandbox = await create(world, auto_resume=True, timeout_s=600)
-    world.backend.sandboxes.set_timeout(world.team, sandbox.sandbox_id, timeout_s=1000)
+    world.backend.sandboxes.changes.set_timeout(world.team, sandbox.sandbox_id, timeout_s=1000)
     await world.backend.sandboxes.pause(world.team, sandbox.sandbox_id)
     assert await enter(world, sandbox) is sandbox
     assert sandbox.end_at_ns - world.clock.now_ns() == 600 * SECOND_NS

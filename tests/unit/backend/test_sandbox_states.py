@@ -46,15 +46,15 @@ async def connect(world: World, sandbox_id: str) -> bool:
 
 
 async def set_timeout(world: World, sandbox_id: str) -> None:
-    world.backend.sandboxes.set_timeout(world.team, sandbox_id, timeout_s=15)
+    world.backend.sandboxes.changes.set_timeout(world.team, sandbox_id, timeout_s=15)
 
 
 async def refresh(world: World, sandbox_id: str) -> None:
-    world.backend.sandboxes.refresh(world.team, sandbox_id, duration_s=15)
+    world.backend.sandboxes.changes.refresh(world.team, sandbox_id, duration_s=15)
 
 
 async def update_network(world: World, sandbox_id: str) -> None:
-    world.backend.sandboxes.update_network(world.team, sandbox_id, {})
+    world.backend.sandboxes.changes.update_network(world.team, sandbox_id, {})
 
 
 async def outcome(request: Request, world: World, sandbox_id: str) -> Any:

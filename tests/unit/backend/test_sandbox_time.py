@@ -55,11 +55,11 @@ async def test_set_timeout_shortens_and_connect_and_refresh_do_not() -> None:
     sandboxes = world.backend.sandboxes
     sandbox = await create(world, 300)
     await sandboxes.connect(world.team, sandbox.sandbox_id, timeout_s=10)
-    sandboxes.refresh(world.team, sandbox.sandbox_id, duration_s=10)
+    sandboxes.changes.refresh(world.team, sandbox.sandbox_id, duration_s=10)
     assert left(world, sandbox) == 300
-    sandboxes.set_timeout(world.team, sandbox.sandbox_id, timeout_s=10)
+    sandboxes.changes.set_timeout(world.team, sandbox.sandbox_id, timeout_s=10)
     assert left(world, sandbox) == 10
-    sandboxes.refresh(world.team, sandbox.sandbox_id, duration_s=0)
+    sandboxes.changes.refresh(world.team, sandbox.sandbox_id, duration_s=0)
     assert left(world, sandbox) == 15
     await sandboxes.connect(world.team, sandbox.sandbox_id, timeout_s=60)
     assert left(world, sandbox) == 60
@@ -69,7 +69,7 @@ async def test_set_timeout_is_cut_to_the_longest_run() -> None:
     world = World(ControlSettings(max_length_hours=1))
     sandbox = await create(world)
     await world.advance(100)
-    world.backend.sandboxes.set_timeout(world.team, sandbox.sandbox_id, timeout_s=10**6)
+    world.backend.sandboxes.changes.set_timeout(world.team, sandbox.sandbox_id, timeout_s=10**6)
     assert sandbox.end_at_ns - sandbox.started_at_ns == 3600 * SECOND_NS
 
 
@@ -78,7 +78,7 @@ async def test_a_run_that_is_too_old_cannot_be_extended() -> None:
     sandbox = await create(world)
     world.clock.move_to(sandbox.started_at_ns + 3601 * SECOND_NS)
     with pytest.raises(ControlError) as refused:
-        world.backend.sandboxes.set_timeout(world.team, sandbox.sandbox_id, timeout_s=10)
+        world.backend.sandboxes.changes.set_timeout(world.team, sandbox.sandbox_id, timeout_s=10)
     assert refused.value.kind is ControlKind.MAX_LENGTH_EXCEEDED
     with pytest.raises(ControlError) as refused:
         await world.backend.sandboxes.connect(world.team, sandbox.sandbox_id, timeout_s=10)
@@ -88,7 +88,7 @@ async def test_a_run_that_is_too_old_cannot_be_extended() -> None:
 async def test_timeout_zero_ends_it_at_once() -> None:
     world = World()
     sandbox = await create(world)
-    world.backend.sandboxes.set_timeout(world.team, sandbox.sandbox_id, timeout_s=0)
+    world.backend.sandboxes.changes.set_timeout(world.team, sandbox.sandbox_id, timeout_s=0)
     assert world.backend.sandboxes.next_deadline_ns() == world.clock.now_ns()
     [expired] = await world.backend.sandboxes.run_due()
     assert expired.sandbox_id == sandbox.sandbox_id
@@ -115,7 +115,9 @@ async def test_many_extensions_leave_one_deadline() -> None:
     world = World()
     sandbox = await create(world, 300)
     for seconds in range(5_000):
-        world.backend.sandboxes.set_timeout(world.team, sandbox.sandbox_id, timeout_s=400 + seconds)
+        world.backend.sandboxes.changes.set_timeout(
+            world.team, sandbox.sandbox_id, timeout_s=400 + seconds
+        )
     assert world.backend.sandboxes.next_deadline_ns() == sandbox.end_at_ns
     assert await world.advance(5_398) == []
     assert len(await world.advance(1)) == 1

@@ -81,9 +81,9 @@ class TestWhileItIsTaken:
         world, sandbox, go_on = held
         sandboxes, team, name = world.backend.sandboxes, world.team, sandbox.sandbox_id
         for call in (
-            lambda: sandboxes.set_timeout(team, name, timeout_s=9),
-            lambda: sandboxes.refresh(team, name, duration_s=9),
-            lambda: sandboxes.update_network(team, name, {}),
+            lambda: sandboxes.changes.set_timeout(team, name, timeout_s=9),
+            lambda: sandboxes.changes.refresh(team, name, duration_s=9),
+            lambda: sandboxes.changes.update_network(team, name, {}),
         ):
             with pytest.raises(ControlError) as refused:
                 call()
