@@ -8,7 +8,6 @@ command is the host's, and so are its users, its ports and its process table.
 from __future__ import annotations
 
 import asyncio
-import itertools
 import os
 import socket
 import sys
@@ -112,7 +111,6 @@ class LocalRuntime:
         self._layers: Layers | None = None
         self._helper: Helper | None = None
         self._guests: dict[str, LocalGuest] = {}
-        self._numbers = itertools.count()
         self._spares = Spares(self._make_spare_folder, at_hand=_SPARE_FOLDERS, most=_SPARE_FOLDERS)
         self._ownerships: dict[str, RecordedOwnership] = {}
         self.watches = WatchHub()
@@ -183,11 +181,11 @@ class LocalRuntime:
             skeleton.write(f"{path}/{home}/.profile", profile)
 
     async def _make_spare_folder(self) -> str:
-        path = f"{self._path}/spare-{next(self._numbers)}"
+        assert self._run is not None
+        path = self._run.new_folder()
         try:
             await asyncio.to_thread(self._make_folder, path)
         except OSError:
-            assert self._run is not None
             self._run.throw_away(path)
             raise
         return path

@@ -51,10 +51,16 @@ class RunFolder:
         self.path = f"{self._base}/{_PREFIX}{Path(fresh).name.removeprefix('new-')}"
         os.rename(fresh, self.path)
         _spread_folders(self.path)
+        self._tag = Path(fresh).name.removeprefix("new-")
+        self._made = itertools.count()
         self._thrown_away = itertools.count()
         self._removals: set[asyncio.Task[None]] = set()
         self._turns = asyncio.Semaphore(_REMOVALS_AT_ONCE)
         self._settling = False
+
+    def new_folder(self) -> str:
+        """A path in it for a folder that no run has had: where it lies depends on its name."""
+        return f"{self.path}/spare-{next(self._made)}-{self._tag}"
 
     def throw_away(self, path: str) -> None:
         """Remove a folder of this run: its name is free at once, the rest goes by and by.

@@ -295,7 +295,8 @@ class IsolatedRuntime:
         return RealOwnership(_NAMES.get, _NAMES.get) if self._really else RecordedOwnership()
 
     async def _make_spare(self, limits: Limits = NO_LIMITS) -> tuple[_Place, IsolatedGuest]:
-        place = _Place(f"{self._path}/spare-{next(self._numbers)}", self._ownership(), limits)
+        assert self._run is not None
+        place = _Place(self._run.new_folder(), self._ownership(), limits)
         try:
             await asyncio.to_thread(self._furnish, place.folder)
             return place, await self._bring_up(place)
