@@ -94,4 +94,6 @@ def put_into(readme: Path, text: str) -> None:
 
 
 def _number(value: float) -> str:
+    if value == 0:
+        return "0"
     return f"{value:.0f}" if value >= 100 else f"{value:.1f}" if value >= 10 else f"{value:.2f}"
