@@ -11,6 +11,9 @@ from .tools import run_tool
 
 _STOP_DEADLINE_S = 1.0
 _POLL_S = 0.0002
+_VOLLEYS = 40
+_AWAKE = "RS"
+"""Running or about to, as opposed to stopped, dying, or waiting where no signal reaches it."""
 _STAT_SIZE = 4096
 
 
@@ -105,15 +108,24 @@ def stop(root: int, *, spare: frozenset[int] = frozenset(), proc: int | None = N
 
     A shell that sees its child stopped takes it for Ctrl+Z and goes on with its next command.
     So a parent has really stopped before its child is told to, and what stood still before is
-    left alone. Rounds go on until one finds nothing new: a process may fork while it is stopped.
+    left alone. Rounds go on until one finds nothing new and nothing awake: a process may fork while
+    it is stopped, and one that still runs may wake one that stands still.
     """
     done = set(spare)
     order: list[int] = []
+    deadline: float | None = None
     while True:
         rows = descendants(root, proc)
         fresh = [row for row in rows if row.pid not in done and row.state not in "ZX"]
         if not fresh:
-            return order
+            awake = [row.pid for row in rows if row.pid not in spare and row.state in _AWAKE]
+            deadline = deadline or time.monotonic() + _STOP_DEADLINE_S
+            if not awake or time.monotonic() > deadline:
+                return order
+            _stop_at_once(awake)
+            order += [pid for pid in awake if pid not in order]
+            time.sleep(_POLL_S)
+            continue
         parents = {row.parent for row in fresh}
         for row in fresh:
             done.add(row.pid)
@@ -131,12 +143,29 @@ def stop(root: int, *, spare: frozenset[int] = frozenset(), proc: int | None = N
                 _wait_until_stopped(row.pid, proc)
 
 
+def _stop_at_once(pids: list[int]) -> None:
+    """Those who wake each other must not find the time to.
+
+    Whoever runs this moment undoes a stop that another has not yet obeyed. Once he himself stands
+    still the rest does, if it is told before it gets to run: so all are told, one right after the
+    other, in one order and in the other, many times.
+    """
+    for _ in range(_VOLLEYS):
+        pids.reverse()
+        for pid in pids:
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGSTOP)
+
+
 def _wait_until_stopped(pid: int, proc: int | None) -> None:
     deadline = time.monotonic() + _STOP_DEADLINE_S
     while time.monotonic() < deadline:
         row = _row(pid, proc)
         if row is None or row.state in "TtZX":
             return
+        if row.state in _AWAKE:  # it may have continued itself before it obeyed
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGSTOP)
         time.sleep(_POLL_S)
 
 
