@@ -93,14 +93,18 @@ offer_newuidmap() {
   fi
 }
 
-# Programs of the machine that some tests drive, from Debian's packages: OpenSSH, Caddy. Without them
-# those tests are skipped. They are installed by root alone, and not where systemd would run them as
-# services of this machine from then on.
+# Programs of the machine that some tests drive, from Debian's packages: OpenSSH, Caddy, makers of
+# file systems. Without them those tests are skipped. They are installed by root alone, and not where
+# systemd would run them as services of this machine from then on.
 make_programs() {
   local wanted=() policy=/usr/sbin/policy-rc.d ours=
   command -v /usr/sbin/sshd >/dev/null || wanted+=(openssh-server)
   command -v ssh >/dev/null || wanted+=(openssh-client)
   command -v caddy >/dev/null || wanted+=(caddy)
+  if [ "$(id -u)" = 0 ]; then  # only root can mount what they make
+    command -v mkfs.xfs >/dev/null || wanted+=(xfsprogs)
+    command -v mkfs.btrfs >/dev/null || wanted+=(btrfs-progs)
+  fi
   if [ ${#wanted[@]} -eq 0 ]; then return; fi
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || [ -d /run/systemd/system ]; then
     say "not installed: ${wanted[*]}; the tests that drive them will be skipped"
