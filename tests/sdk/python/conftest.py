@@ -34,6 +34,17 @@ def fake(server: FakeE2B) -> Iterator[FakeE2B]:
     server.reset()
 
 
+@pytest.fixture(scope="module")
+def isolated() -> Iterator[FakeE2B]:
+    """For what `local` would show of the machine itself."""
+    try:
+        made = FakeE2B(runtime="isolated").start()
+    except RuntimeUnavailableError as error:
+        pytest.skip(str(error))
+    yield made
+    made.stop()
+
+
 @dataclass(frozen=True)
 class Service:
     """`tests/helpers/service.py`, running in a sandbox."""

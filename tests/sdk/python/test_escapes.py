@@ -15,7 +15,7 @@ from e2b import CommandExitException, Sandbox
 from e2b.exceptions import NotFoundException
 from e2b_code_interpreter import Sandbox as Interpreter
 
-from fake_e2b import FakeE2B, RuntimeUnavailableError
+from fake_e2b import FakeE2B
 from tests.helpers.waiting import wait_until
 
 KEYCTL = {"x86_64": 250, "aarch64": 219}
@@ -55,16 +55,11 @@ time.sleep(1000)
 """
 
 
-@pytest.fixture(scope="module")
-def isolated() -> Iterator[FakeE2B]:
-    try:
-        made = FakeE2B(runtime="isolated").start()
-    except RuntimeUnavailableError as error:
-        pytest.skip(str(error))
-    Interpreter.create().run_code("1")  # from now on the kernels' own helper runs
-    made.reset()
-    yield made
-    made.stop()
+@pytest.fixture(scope="module", autouse=True)
+def kernels_helper(isolated: FakeE2B) -> None:
+    """The kernels' own helper runs from the first cell on: it belongs to no test."""
+    Interpreter.create().run_code("1")
+    isolated.reset()
 
 
 @pytest.fixture

@@ -8,21 +8,10 @@ import pytest
 from e2b import CommandExitException, Sandbox
 from e2b.exceptions import NotEnoughSpaceException
 
-from fake_e2b import FakeE2B, RuntimeUnavailableError
+from fake_e2b import FakeE2B
 
 SMALL_DISK = "mkdir -p /mnt/small && mount -t tmpfs -o size=64k,mode=777 none /mnt/small"
 UNREACHABLE = "import socket; socket.create_connection(('192.0.2.1', 443))"
-
-
-@pytest.fixture(scope="module")
-def isolated() -> Iterator[FakeE2B]:
-    """`local` would show the machine's own disks and network."""
-    try:
-        made = FakeE2B(runtime="isolated").start()
-    except RuntimeUnavailableError as error:
-        pytest.skip(str(error))
-    yield made
-    made.stop()
 
 
 @pytest.fixture
