@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from contextlib import suppress
 
-from .kernel import CloneFlag, MountFlag, be_open_to_look, mount, unshare
+from .kernel import CloneFlag, MountFlag, be_open_to_look, mount, unshare, write_setting
 
 MOST_PIDS = 4096
 """Processes and threads of all users of one guest."""
@@ -148,7 +148,7 @@ def _write_maps(process: str, maps: Mapping[str, _Rows]) -> None:
     """Give the inner namespace the ids of this one, under the same numbers."""
     for kind, rows in maps.items():
         text = "".join(f"{inside} {inside} {count}\n" for inside, _, count in rows)
-        _write(f"{process}/{kind}_map", text)
+        write_setting(f"{process}/{kind}_map", text)
 
 
 def _map(kind: str) -> _Rows:
@@ -156,11 +156,3 @@ def _map(kind: str) -> _Rows:
     with open(f"/proc/self/{kind}_map") as file:
         rows = [line.split() for line in file]
     return [(int(inside), int(outside), int(count)) for inside, outside, count in rows]
-
-
-def _write(path: str, text: str) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(fd, text.encode())
-    finally:
-        os.close(fd)

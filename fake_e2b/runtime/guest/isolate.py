@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 
 from .disk import lend, mount_disk
 from .frames import FrameReader, Message, send
-from .kernel import CloneFlag, be_open_to_look, clone, is_open_to_look, unshare
+from .kernel import CloneFlag, be_open_to_look, clone, is_open_to_look, unshare, write_setting
 from .root_view import enter
 
 _NAMESPACES = CloneFlag.USER | CloneFlag.MOUNT | CloneFlag.PID
@@ -56,12 +56,12 @@ def fork_guest(request: Message, run: Callable[[int], None]) -> int:
     try:
         try:
             if request["range"]:
-                _write(f"/proc/{pid}/uid_map", _same_ids("uid"))
-                _write(f"/proc/{pid}/gid_map", _same_ids("gid"))
+                write_setting(f"/proc/{pid}/uid_map", _same_ids("uid"))
+                write_setting(f"/proc/{pid}/gid_map", _same_ids("gid"))
             else:
-                _write(f"/proc/{pid}/setgroups", "deny")
-                _write(f"/proc/{pid}/uid_map", f"0 {uid} 1")
-                _write(f"/proc/{pid}/gid_map", f"0 {gid} 1")
+                write_setting(f"/proc/{pid}/setgroups", "deny")
+                write_setting(f"/proc/{pid}/uid_map", f"0 {uid} 1")
+                write_setting(f"/proc/{pid}/gid_map", f"0 {gid} 1")
             os.write(writing, b"1")
         finally:
             os.close(writing)
@@ -157,14 +157,6 @@ def appear_as(uid: int, gid: int) -> None:
     """Show the one id there is under a user's number, for good: in a nested user namespace."""
     unshare(CloneFlag.USER)
     with contextlib.suppress(PermissionError):  # denied by the guest already
-        _write("/proc/self/setgroups", "deny")
-    _write("/proc/self/uid_map", f"{uid} 0 1")
-    _write("/proc/self/gid_map", f"{gid} 0 1")
-
-
-def _write(path: str, text: str) -> None:
-    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
-    try:
-        os.write(fd, text.encode())
-    finally:
-        os.close(fd)
+        write_setting("/proc/self/setgroups", "deny")
+    write_setting("/proc/self/uid_map", f"{uid} 0 1")
+    write_setting("/proc/self/gid_map", f"{gid} 0 1")

@@ -184,3 +184,12 @@ def pivot_root_here() -> None:
 def set_host_name(name: str) -> None:
     """The host name of the UTS namespace."""
     check(libc.sethostname(name.encode(), len(name)), "sethostname")
+
+
+def write_setting(path: str, text: str) -> None:
+    """Tell the kernel something by a file, in one write as it wants it."""
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, text.encode())
+    finally:
+        os.close(fd)
