@@ -420,8 +420,7 @@ class TestUsage:
         process = await guest.spawn(request("python3", "-c", hold))
         with process.subscribe() as events:
             await Conversation(events).until(b"held")
-            await asyncio.sleep(0.1)
-            busy = await guest.usage()
+            busy = await until_it_uses(guest.usage, lambda used: used.cpu_used_pct > 0)
         assert busy.mem_used > idle.mem_used + 40_000_000
         assert 0 < busy.cpu_used_pct <= 100 * busy.cpu_count
         assert busy.mem_total > busy.mem_used
