@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import select
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 
 TIMEOUT_S = 20.0
@@ -76,3 +78,25 @@ def read_answer(connection: socket.socket) -> tuple[int, dict[str, str], bytes]:
             break
         body += piece
     return status, headers, bytes(body)
+
+
+def both_ways(connection: ssl.SSLSocket, sent: bytes, size: int) -> bytes:
+    """Send while reading `size` bytes, from one thread: two may not use one TLS state at once."""
+    got, position = bytearray(), 0
+    deadline = time.monotonic() + TIMEOUT_S
+    connection.setblocking(False)
+    try:
+        while len(got) < size:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{len(got)} of {size} bytes came, {position} were sent")
+            before = len(got), position
+            with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                got += connection.recv(65536)
+            if piece := sent[position : position + 16384]:
+                with contextlib.suppress(ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                    position += connection.send(piece)
+            if before == (len(got), position):
+                select.select([connection], [connection] if piece else [], [], 1)
+    finally:
+        connection.settimeout(TIMEOUT_S)
+    return bytes(got)

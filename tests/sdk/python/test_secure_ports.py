@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import resource
 import ssl
-import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 
@@ -16,7 +15,7 @@ from e2b_code_interpreter import AsyncSandbox as AsyncInterpreter
 from e2b_code_interpreter import Sandbox as Interpreter
 
 from fake_e2b import FakeE2B, RuntimeUnavailableError
-from tests.helpers.http import head_of, read_answer, read_head, secured
+from tests.helpers.http import both_ways, head_of, read_answer, read_head, secured
 from tests.helpers.waiting import wait_until
 from tests.sdk.python.conftest import Service
 
@@ -59,11 +58,7 @@ def test_a_websocket_over_tls(service: Service) -> None:
         status, _, data = read_head(connection)
         assert status == 101
         frames = bytes(range(256)) * 2000
-        sender = threading.Thread(target=connection.sendall, args=(frames,))
-        sender.start()
-        while len(data) < len(frames) + 6:
-            data += connection.recv(65536)
-        sender.join()
+        data += both_ways(connection, frames, len(frames) + 6 - len(data))
         assert data == b"early " + frames
 
 

@@ -15,7 +15,15 @@ import pytest
 from fake_e2b.server.authority import TrustmeAuthority, server_context
 from fake_e2b.server.host import ServerThread, listen
 from fake_e2b.server.streams import Receive, Scope, Send, break_connection
-from tests.helpers.http import connected, exchange, head_of, read_answer, read_head, secured
+from tests.helpers.http import (
+    both_ways,
+    connected,
+    exchange,
+    head_of,
+    read_answer,
+    read_head,
+    secured,
+)
 
 HOST = "Host: localhost"
 CLOSE = "Connection: close"
@@ -185,11 +193,7 @@ def test_a_byte_stream_after_a_switch(served: Served) -> None:
         connection.sendall(head_of("/echo", HOST, "Connection: upgrade", "Upgrade: echo") + b"a")
         status, _, got = read_head(connection)
         assert status == 101
-        sender = threading.Thread(target=connection.sendall, args=(sent,))
-        sender.start()
-        while len(got) < len(sent) + 1:
-            got += connection.recv(65536)
-        sender.join()
+        got += both_ways(connection, sent, len(sent) + 1 - len(got))
         assert got == b"a" + sent
 
 
