@@ -136,6 +136,6 @@ def test_without_namespaces_for_another_sandbox_it_is_refused(tmp_path: Path) ->
 def test_without_room_on_the_disk_for_another_sandbox_it_is_refused(
     runtime: str, tmp_path: Path
 ) -> None:
-    small = f'mount -t tmpfs -o nr_inodes=600 none {tmp_path} && exec "$@"'
+    small = f'mount -t tmpfs -o nr_inodes=1500 none {tmp_path} && exec "$@"'
     within = ["unshare", "--user", "--map-root-user", "--mount", "--", "/bin/sh", "-c", small, "-"]
     assert_refused_in_time(fill(runtime, tmp_path, 100, within=within))
