@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.helpers.processes import lives
 from tests.helpers.waiting import wait_until
 
 SPARE_GUESTS = 2
@@ -33,7 +34,7 @@ def _traces(machine_folder: Path) -> set[str]:
     found = {
         f"process {child.pid}"  # without its name: a helper gives itself one once it runs
         for child in process.children()
-        if child.is_running() and child.status() != psutil.STATUS_ZOMBIE
+        if lives(child)
     }
     for run in machine_folder.glob("fake-e2b-*/run-*"):
         found |= {f"folder {path}" for path in _sandbox_folders(run)}

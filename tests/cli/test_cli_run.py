@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 import psutil
 import pytest
 
+from tests.helpers.processes import lives
 from tests.helpers.script import MODULE, SCRIPT, in_terminal, run_script, started_script
 from tests.helpers.waiting import wait_until
 
@@ -124,7 +125,7 @@ def test_a_shell_that_is_told_to_end_takes_along_what_it_started():
         sleeper = psutil.Process(int(process.stdout.readline()))
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 143
-        wait_until(lambda: not sleeper.is_running() or sleeper.status() == psutil.STATUS_ZOMBIE)
+        wait_until(lambda: not lives(sleeper))
 
 
 def test_a_command_that_catches_the_signal_decides_its_own_status():

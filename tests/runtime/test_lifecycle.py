@@ -8,7 +8,6 @@ import signal
 import socket
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -18,6 +17,7 @@ from fake_e2b.domain.ports import Capability, Guest, ResourceUsage, Runtime
 from fake_e2b.domain.process import ProcessExit, PtySize, SpawnError
 from fake_e2b.domain.user import ROOT, USER
 from fake_e2b.runtime.select import choose_runtime
+from tests.helpers.processes import kill_if_there
 from tests.runtime.guests import (
     Conversation,
     host_pids,
@@ -147,8 +147,7 @@ class TestEnd:
         assert helpers
         helpers += [child.pid for pid in helpers for child in psutil.Process(pid).children()]
         for pid in (*helpers, server.pid):  # the helper, its agents and the server at once
-            with suppress(ProcessLookupError):  # one may take another along
-                os.kill(pid, signal.SIGKILL)
+            kill_if_there(pid)  # one may take another along
         await server.wait()
         again = choose_runtime(runtime.name, folder=str(own))
         await wait_until(lambda: not any(map(alive, helpers)), "the helper is gone")

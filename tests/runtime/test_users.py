@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from fake_e2b.domain.ports import Capability, Guest
 from fake_e2b.domain.user import ROOT, USER
 from fake_e2b.runtime.isolated import IsolatedRuntime
 from fake_e2b.runtime.select import choose_runtime
+from tests.helpers.processes import kill_if_there
 from tests.runtime.guests import collect, needs, request, run, shell, wait_until
 
 
@@ -181,7 +181,7 @@ class TestRights:
             pytest.skip("the server reaches the files by itself here")
         killed = processes_named("fake-e2b-files")
         for pid in killed:
-            os.kill(pid, signal.SIGKILL)
+            kill_if_there(pid)
         # Guests that are made ahead of need may have brought up another one.
         await wait_until(
             lambda: not set(killed) & set(processes_named("fake-e2b-files")), "they are gone"
