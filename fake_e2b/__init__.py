@@ -1,5 +1,6 @@
 """An in-process fake of the E2B API on real local processes."""
 
+from fake_e2b import effects
 from fake_e2b._version import __version__
 from fake_e2b.domain.errors import (
     FakeE2BError,
@@ -23,4 +24,5 @@ __all__ = [
     "TemplateFile",
     "UsageError",
     "__version__",
+    "effects",
 ]

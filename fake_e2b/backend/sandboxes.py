@@ -364,6 +364,10 @@ class Sandboxes:
                 return record.sandbox.sandbox_id
         return None
 
+    def record(self, sandbox_id: str) -> Record | None:
+        """The record of one sandbox, whoever's it is; None when there is none."""
+        return self._store.get(sandbox_id)
+
     def records(self) -> list[Record]:
         """Every sandbox that is not gone, oldest first."""
         return list(self._store.records.values())

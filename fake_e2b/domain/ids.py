@@ -23,6 +23,10 @@ CLIENT_ID = "6532622b"
 """The constant that every sandbox object carries as `clientID`."""
 
 
+Dice = random.Random
+"""What throws; only `IdSource` makes one, so that a seed replays it."""
+
+
 class IdSource:
     """Makes identifiers and tokens; the same seed makes the same ones in the same order.
 
@@ -65,6 +69,10 @@ class IdSource:
     def number(self, below: int) -> int:
         """An integer from 0 up to and not including `below`."""
         return self._random.randrange(below)
+
+    def dice(self, name: str) -> Dice:
+        """Dice of one's own, a pure function of seed and name: others' throws change nothing."""
+        return random.Random(f"{self.seed} {name}")
 
     def envd_access_token(self, sandbox_id: SandboxID) -> str:
         """64 hex digits, a pure function of the sandbox ID: stable across pause and resume."""

@@ -13,6 +13,7 @@ from fake_e2b.backend.control import ControlBackend
 from fake_e2b.backend.journal import Journal
 from fake_e2b.backend.sandboxes import Expired
 from fake_e2b.backend.settings import ControlSettings
+from fake_e2b.backend.steering import RuleInForce, RuleTable
 from fake_e2b.control_plane.app import control_plane_app
 from fake_e2b.data_plane.envd.app import envd_app
 from fake_e2b.data_plane.interpreter import interpreter_app
@@ -22,6 +23,7 @@ from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.ids import IdSource, TemplateID
 from fake_e2b.domain.recipe import Definition
 from fake_e2b.domain.sandbox import OnTimeout, Sandbox
+from fake_e2b.domain.steering.asked import Asked
 from fake_e2b.runtime.clock import SystemClock
 from fake_e2b.runtime.select import choose_runtime
 from fake_e2b.server.connection import LOGGER
@@ -32,6 +34,7 @@ from fake_e2b.server.machines import Machines
 from fake_e2b.server.patience import LimitedPatience
 from fake_e2b.server.reaper import Reaper
 from fake_e2b.server.settings import Address, Settings, client_environment
+from fake_e2b.server.steering.layer import Steering
 from fake_e2b.server.streams import App, OpenRequests
 from fake_e2b.server.template_build import LayerMaker
 from fake_e2b.wire.openapi import openapi_document
@@ -91,6 +94,9 @@ class Fake:
             **client_environment(address, api_key=self.api_key, access_token=self.access_token),
             **(variables or {}),
         }
+        self.steering = Steering(
+            RuleTable(self.ids.dice, self._note_fault), self.clock, self._find_sandbox
+        )
         open_requests = OpenRequests()
         self.backend.sandboxes.on_departure(open_requests.cut)
         self.backend.sandboxes.on_expiry(self._note_expiry)
@@ -108,6 +114,7 @@ class Fake:
             open_requests=open_requests,
             journal=self.journal,
             clock=self.clock,
+            steering=self.steering,
             any_host=settings.any_host,
             max_connections=settings.max_connections,
             domain=address.domain_name,
@@ -173,6 +180,7 @@ class Fake:
 
     async def reset(self) -> None:
         """Kill every sandbox and forget everything but teams and keys."""
+        self.steering.rules.clear()
         await self.backend.reset()
         self._index.clear()
         self.journal.clear()
@@ -186,6 +194,15 @@ class Fake:
         if not isinstance(self.clock, ManualClock) or self._reaper is None:
             raise UsageError("this fake's clock runs by itself; make it with clock='manual'")
         return await self._reaper.advance(self.clock, by_ns)
+
+    def _find_sandbox(self, sandbox_id: str) -> Sandbox | None:
+        record = self.backend.sandboxes.record(sandbox_id)
+        return None if record is None else record.sandbox
+
+    def _note_fault(self, each: RuleInForce, asked: Asked) -> None:
+        rule = each.rule
+        what = f"{rule.name}: {rule.effect.kind} at {rule.at} of {asked.operation}"
+        self.journal.note("fault", sandbox_id=asked.sandbox_id, detail=what)
 
     def _note_expiry(self, expired: Expired) -> None:
         self.journal.note("expired", sandbox_id=expired.sandbox_id, detail=_BECOMES[expired.action])

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from starlette.responses import Response
 
-from fake_e2b.admin.recorder import Recorder, identify, leave_traceback
+from fake_e2b.admin.recorder import Recorder, identify, leave_traceback, record_of
 from fake_e2b.backend.journal import Journal
 from fake_e2b.backend.machine import Machine
 from fake_e2b.data_plane.target import SCOPE_KEY, Target
@@ -21,6 +21,7 @@ from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.server import answers
 from fake_e2b.server.connection import LOGGER
 from fake_e2b.server.dispatch import Asked, Index, Own, is_reserved, route
+from fake_e2b.server.steering.layer import Steering
 from fake_e2b.server.streams import App, OpenRequests, Receive, Scope, Send, break_connection
 from fake_e2b.wire.host import ENVD_PORT, INTERPRETER_PORT, Destination, RoutingError
 from fake_e2b.wire.proxy_errors import TOKEN_HEADER
@@ -70,6 +71,7 @@ class Gateway:
         open_requests: OpenRequests,
         journal: Journal,
         clock: Clock,
+        steering: Steering,
         any_host: bool = False,
         max_connections: int | None = None,
         domain: str = "localhost",
@@ -80,6 +82,7 @@ class Gateway:
         self._open = open_requests
         self._recorded = Recorder(self._dispatch, journal)
         self._clock = clock
+        self._steering = steering
         self._any_host = any_host
         self._max_connections = max_connections
         self._domain = domain
@@ -143,6 +146,29 @@ class Gateway:
 
     async def _dispatch(self, scope: Scope, receive: Receive, send: Send) -> None:
         where = self._where(scope)
+        port = None
+        if isinstance(where, Destination):
+            port = where.port
+            identify(scope, sandbox_id=where.sandbox_id, port=port)
+        elif where is Own.CONTROL:
+            identify(scope)
+        record = record_of(scope)
+        if record is None or not self._steering.rules:
+            await self._answer(scope, receive, send)
+        else:
+            await self._steering.serve(
+                self._answer,
+                scope,
+                receive,
+                send,
+                operation=record.operation,
+                sandbox_id=record.sandbox_id,
+                port=port,
+            )
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the plane answer, or say why none does."""
+        where = self._where(scope)
         response: Response
         try:
             if isinstance(where, RoutingError):
@@ -150,7 +176,6 @@ class Gateway:
             if isinstance(where, Destination):
                 await self._into_sandbox(where, scope, receive, send)
             elif where is Own.CONTROL:
-                identify(scope)
                 await self._planes.control(scope, receive, send)
             elif where is Own.NO_SIGNER:
                 await answers.no_signer()(scope, receive, send)
@@ -171,7 +196,6 @@ class Gateway:
 
         Facts: proxy.order, proxy.limit
         """
-        identify(scope, sandbox_id=where.sandbox_id, port=where.port)
         if where.port != ENVD_PORT and (connection := scope.get("fake_e2b.connection")):
             connection.hear_out()
         headers = scope["fake_e2b.headers"]

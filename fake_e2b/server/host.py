@@ -15,6 +15,7 @@ import socket
 import ssl
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
+from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager
 from typing import Any, TypeVar
 
@@ -159,11 +160,19 @@ class ServerThread:
         Raises:
             UsageError: The server does not run, or this is its own thread.
         """
+        return self.begin(operation).result()
+
+    def begin(self, operation: Callable[[], Coroutine[Any, Any, Result]]) -> Future[Result]:
+        """The same without waiting.
+
+        Raises:
+            UsageError: The server does not run, or this is its own thread.
+        """
         if self._loop is None or not self._thread.is_alive() or os.getpid() != self._owner_pid:
             raise UsageError("this fake is not running; use it between start() and stop()")
         if threading.current_thread() is self._thread:
             raise UsageError("the fake's own thread cannot wait for itself")
-        return asyncio.run_coroutine_threadsafe(operation(), self._loop).result()
+        return asyncio.run_coroutine_threadsafe(operation(), self._loop)
 
     def _run(self) -> None:
         try:

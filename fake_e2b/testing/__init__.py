@@ -3,12 +3,19 @@
 from fake_e2b.domain.journal import JournalRecord
 from fake_e2b.testing.activation import activated
 from fake_e2b.testing.fake import FakeClock, FakeE2B
+from fake_e2b.testing.faults import FakeFaults, Fault
+from fake_e2b.testing.gates import FakeGates, Gate, GateTimeoutError
 from fake_e2b.testing.leaks import FakeE2BLeakWarning, running_sandboxes
 
 __all__ = [
     "FakeClock",
     "FakeE2B",
     "FakeE2BLeakWarning",
+    "FakeFaults",
+    "FakeGates",
+    "Fault",
+    "Gate",
+    "GateTimeoutError",
     "JournalRecord",
     "activated",
     "running_sandboxes",

@@ -27,6 +27,8 @@ from fake_e2b.server.settings import (
 )
 from fake_e2b.server.tls import Tls
 from fake_e2b.testing.environment import Environment, completed
+from fake_e2b.testing.faults import FakeFaults
+from fake_e2b.testing.gates import FakeGates
 from fake_e2b.testing.kept_transports import forget_transports
 from fake_e2b.testing.sdk_age import TlsChoice, wants_tls
 from fake_e2b.testing.templates import SandboxTemplate
@@ -152,6 +154,8 @@ class FakeE2B:
         self._environment: Environment | None = None
         self._names: LocalhostNames | None = None
         self.clock = FakeClock(self)
+        self.faults = FakeFaults(self._fake_and_thread)
+        self.gates = FakeGates(self._fake_and_thread, self.faults)
 
     # -- life ------------------------------------------------------------------------------------
 
@@ -323,6 +327,10 @@ class FakeE2B:
 
     def _thread(self) -> ServerThread:
         return self._parts()[1]
+
+    def _fake_and_thread(self) -> tuple[Fake, ServerThread]:
+        fake, thread, _ = self._parts()
+        return fake, thread
 
     def _parts(self) -> tuple[Fake, ServerThread, Address]:
         if self._running is None:

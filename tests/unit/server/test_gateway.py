@@ -7,12 +7,16 @@ from typing import Any
 import pytest
 
 from fake_e2b.backend.journal import Journal
+from fake_e2b.backend.steering import RuleInForce, RuleTable
 from fake_e2b.domain.clock import SECOND_NS, ManualClock
 from fake_e2b.domain.control_errors import ProxyError, ProxyKind
 from fake_e2b.domain.errors import GapError
+from fake_e2b.domain.ids import IdSource
+from fake_e2b.domain.steering.asked import Asked
 from fake_e2b.server.dispatch import SignedFile
 from fake_e2b.server.gateway import Gateway, Planes
 from fake_e2b.server.host import ServerThread, listen
+from fake_e2b.server.steering.layer import Steering
 from fake_e2b.server.streams import App, OpenRequests, Receive, Scope, Send
 from tests.helpers.http import connected, exchange, head_of, read_answer, read_head
 from tests.helpers.waiting import wait_until
@@ -35,6 +39,12 @@ class Nobody:
     async def __aexit__(self, *exc: object) -> None: ...
 
 
+def _no_listener(each: RuleInForce, asked: Asked) -> None: ...
+
+
+def _no_sandbox(sandbox_id: str) -> None: ...
+
+
 class Served:
     """A gateway on a port, with one app for every plane."""
 
@@ -48,6 +58,7 @@ class Served:
             open_requests=OpenRequests(),
             journal=self.journal,
             clock=clock,
+            steering=Steering(RuleTable(IdSource(1).dice, _no_listener), clock, _no_sandbox),
         )
         self.thread = ServerThread(gateway, Nobody(), listen("127.0.0.1", 0))
 

@@ -1,0 +1,208 @@
+"""The rules in force: which of them are about a request, and how often each acted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from fake_e2b.domain.errors import UsageError
+from fake_e2b.domain.forms import nearest
+from fake_e2b.domain.ids import Dice
+from fake_e2b.domain.steering.asked import Asked
+from fake_e2b.domain.steering.match import RequestMatch
+from fake_e2b.domain.steering.rule import FaultRule
+
+HitListener = Callable[["RuleInForce", Asked], None]
+
+
+class RuleInForce:
+    """A rule and its counts.
+
+    Attributes:
+        order: Which of all rules it was, by the time of adding.
+        seen: Requests that its match fitted, before `nth`, `every` and `probability`.
+        hits: How often its effect acted.
+        dice: Its own, from the fake's seed and its name.
+        removed: Whether it was taken back.
+    """
+
+    def __init__(self, rule: FaultRule, order: int, dice: Dice, on_hit: HitListener) -> None:
+        self.rule = rule
+        self.order = order
+        self.seen = 0
+        self.hits = 0
+        self.dice = dice
+        self.removed = False
+        self._on_hit = on_hit
+
+    @property
+    def spent(self) -> bool:
+        """Whether it acted as often as it may."""
+        return self.rule.times is not None and self.hits >= self.rule.times
+
+    def wants(self, asked: Asked) -> bool:
+        """Whether the request is one that it is to act on; counts it."""
+        match = self.rule.match
+        if self.spent or not match.fits(asked):
+            return False
+        self.seen += 1
+        if match.nth is not None and self.seen != match.nth:
+            return False
+        if match.every is not None and self.seen % match.every:
+            return False
+        return match.probability is None or self.dice.random() < match.probability
+
+    def take(self, asked: Asked) -> bool:
+        """Whether it may act on the request now; counts the hit."""
+        if self.removed or self.spent:
+            return False
+        self.hits += 1
+        self._on_hit(self, asked)
+        return True
+
+
+class _Candidates:
+    """The rules about one operation, those for one sandbox apart."""
+
+    def __init__(self) -> None:
+        self.general: list[RuleInForce] = []
+        self.by_sandbox: dict[str, list[RuleInForce]] = {}
+
+    def add(self, each: RuleInForce) -> None:
+        sandbox_id = each.rule.match.sandbox_id
+        if sandbox_id is None:
+            self.general.append(each)
+        else:
+            self.by_sandbox.setdefault(sandbox_id, []).append(each)
+
+    def about(self, sandbox_id: str | None) -> list[RuleInForce]:
+        if sandbox_id is None or sandbox_id not in self.by_sandbox:
+            return self.general
+        own = self.by_sandbox[sandbox_id]
+        if not self.general:
+            return own
+        return sorted([*self.general, *own], key=lambda each: each.order)
+
+
+class RuleTable:
+    """All rules in force, in the order in which they were added.
+
+    Args:
+        dice: Gives each rule its own, by its name.
+        on_hit: Told whenever a rule acts.
+    """
+
+    def __init__(self, dice: Callable[[str], Dice], on_hit: HitListener) -> None:
+        self._dice = dice
+        self._on_hit = on_hit
+        self._rules: dict[str, RuleInForce] = {}
+        self._index: dict[str, _Candidates] = {}
+        self._removed: list[Callable[[RuleInForce], None]] = []
+        self._next_number = 1
+        self._added = 0
+
+    def __iter__(self) -> Iterator[RuleInForce]:
+        return iter(list(self._rules.values()))
+
+    def __len__(self) -> int:
+        return len(self._rules)
+
+    def on_removal(self, listener: Callable[[RuleInForce], None]) -> None:
+        """Call `listener` with each rule that is taken back."""
+        self._removed.append(listener)
+
+    def free_name(self, stem: str) -> str:
+        """A name that no rule had yet: ``"createSandbox status 3"``."""
+        while True:
+            name = f"{stem} {self._next_number}"
+            self._next_number += 1
+            if name not in self._rules:
+                return name
+
+    def add(self, rule: FaultRule) -> RuleInForce:
+        """Put a rule in force.
+
+        Raises:
+            UsageError: Another one has its name.
+        """
+        if rule.name in self._rules:
+            raise UsageError(f"there is a rule {rule.name!r} already: remove it, or say another")
+        self._added += 1
+        each = RuleInForce(rule, self._added, self._dice(f"rule {rule.name}"), self._on_hit)
+        self._rules[rule.name] = each
+        self._index_one(each)
+        return each
+
+    def find(self, name: str) -> RuleInForce:
+        """The rule of that name.
+
+        Raises:
+            UsageError: There is none; the text names the nearest.
+        """
+        found = self._rules.get(name)
+        if found is None:
+            there = ", ".join(map(repr, self._rules)) or "no rule at all"
+            raise UsageError(
+                f"there is no rule {name!r}{nearest(name, self._rules)}; there is {there}"
+            )
+        return found
+
+    def remove(self, name: str) -> RuleInForce:
+        """Take a rule back; requests that it holds go on.
+
+        Raises:
+            UsageError: There is none of that name.
+        """
+        found = self.find(name)
+        del self._rules[name]
+        self._index = {}
+        for each in self._rules.values():
+            self._index_one(each)
+        self._end(found)
+        return found
+
+    def clear(self) -> list[RuleInForce]:
+        """Take all back; returns them."""
+        all_of_them = list(self)
+        self._rules = {}
+        self._index = {}
+        for each in all_of_them:
+            self._end(each)
+        return all_of_them
+
+    def concerns(self, operation: str) -> bool:
+        """Whether any rule may be about requests of the operation."""
+        return operation in self._index
+
+    def reads_body(self, operation: str) -> bool:
+        """Whether a rule about the operation asks for what the request's body says."""
+        found = self._index.get(operation)
+        return found is not None and any(
+            each.rule.match.reads_body for each in _all_of(found) if not each.spent
+        )
+
+    def plan(self, asked: Asked) -> Sequence[RuleInForce]:
+        """The rules that are to act on a request, in the order in which they were added.
+
+        Raises:
+            Exception: Whatever a rule's own predicate raises.
+        """
+        found = self._index.get(asked.operation)
+        if found is None:
+            return ()
+        return [each for each in found.about(asked.sandbox_id) if each.wants(asked)]
+
+    def _index_one(self, each: RuleInForce) -> None:
+        match: RequestMatch = each.rule.match
+        for operation in match.operations:
+            self._index.setdefault(operation, _Candidates()).add(each)
+
+    def _end(self, each: RuleInForce) -> None:
+        each.removed = True
+        for listener in self._removed:
+            listener(each)
+
+
+def _all_of(candidates: _Candidates) -> Iterator[RuleInForce]:
+    yield from candidates.general
+    for some in candidates.by_sandbox.values():
+        yield from some

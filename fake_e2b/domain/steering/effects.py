@@ -1,0 +1,170 @@
+"""What can become of a request: each effect a frozen value with a word for it.
+
+In Python ``effects.Status(429, retry_after_s=2)``, in JSON and TOML
+``{"kind": "status", "status": 429, "retryAfterS": 2}``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from fake_e2b.domain.errors import UsageError
+from fake_e2b.domain.forms import about, camel, read, refuse_unknown, schema, write
+from fake_e2b.domain.steering.point import ARRIVED, Moment, Point
+
+LONGEST_S = 24 * 3600.0
+
+
+def _check_seconds(name: str, seconds: float | None) -> None:
+    if seconds is not None and not 0 <= seconds <= LONGEST_S:
+        raise UsageError(f"{name} is from 0 to {LONGEST_S:.0f} seconds, not {seconds}")
+
+
+class Effect:
+    """The base of all; each says at which moments it can act, the first being its default."""
+
+    kind: ClassVar[str]
+    moments: ClassVar[tuple[Moment, ...]] = (Moment.ARRIVED, Moment.DONE, Moment.FRAME)
+
+    @property
+    def default_point(self) -> Point:
+        """Where it acts unless a rule says otherwise."""
+        first = self.moments[0]
+        return Point(first, 1) if first is Moment.FRAME else Point(first)
+
+
+@dataclass(frozen=True)
+class Status(Effect):
+    """An answer of the caller's choice in place of the real one.
+
+    Without a body it is the kind of error that the part of the service gives which was asked.
+    """
+
+    kind: ClassVar[str] = "status"
+    moments: ClassVar[tuple[Moment, ...]] = (Moment.ARRIVED, Moment.DONE)
+
+    status: int = field(metadata=about("HTTP status of the answer"))
+    message: str | None = field(default=None, metadata=about("text of the error"))
+    body: Any = field(default=None, metadata=about("a text, or JSON, in place of the error"))
+    headers: Mapping[str, str] = field(default_factory=dict, metadata=about("further headers"))
+    retry_after_s: int | None = field(default=None, metadata=about("header Retry-After"))
+    should_retry: bool | None = field(default=None, metadata=about("header Should-Retry"))
+
+    def __post_init__(self) -> None:
+        if not 200 <= self.status <= 599:
+            raise UsageError(f"a status is from 200 to 599, not {self.status}")
+        _check_seconds("retry_after_s", self.retry_after_s)
+
+
+@dataclass(frozen=True)
+class Latency(Effect):
+    """Wait, in real time, before what comes next."""
+
+    kind: ClassVar[str] = "latency"
+
+    seconds: float = field(metadata=about("how long; the least when uniform, the median else"))
+    distribution: Literal["fixed", "uniform", "log-normal"] = field(
+        default="fixed", metadata=about("how the time varies")
+    )
+    most_s: float | None = field(default=None, metadata=about("the most, when uniform"))
+    sigma: float | None = field(default=None, metadata=about("the spread, when log-normal"))
+
+    def __post_init__(self) -> None:
+        _check_seconds("seconds", self.seconds)
+        _check_seconds("most_s", self.most_s)
+        if (self.distribution == "uniform") != (self.most_s is not None):
+            raise UsageError('most_s goes with distribution "uniform", and uniform needs it')
+        if self.most_s is not None and self.most_s < self.seconds:
+            raise UsageError("most_s must not be below seconds")
+        if (self.distribution == "log-normal") != (self.sigma is not None):
+            raise UsageError('sigma goes with distribution "log-normal", and log-normal needs it')
+        if self.sigma is not None and not 0 < self.sigma <= 5:
+            raise UsageError(f"sigma is above 0 and at most 5, not {self.sigma}")
+
+
+@dataclass(frozen=True)
+class Reset(Effect):
+    """The connection is reset (RST)."""
+
+    kind: ClassVar[str] = "reset"
+
+
+@dataclass(frozen=True)
+class Close(Effect):
+    """The connection is closed (FIN), whatever was promised."""
+
+    kind: ClassVar[str] = "close"
+
+
+@dataclass(frozen=True)
+class Hold(Effect):
+    """Wait until the rule's gate is opened, or the rule is removed."""
+
+    kind: ClassVar[str] = "hold"
+
+
+KINDS: Mapping[str, type[Effect]] = {
+    each.kind: each for each in (Status, Latency, Reset, Close, Hold)
+}
+"""Every effect by its word."""
+
+
+def check_point(effect: Effect, at: Point) -> None:
+    """Refuse a point at which the effect can't act.
+
+    Raises:
+        UsageError: The text names those at which it can.
+    """
+    if at.moment not in effect.moments:
+        fitting = ", ".join("frame=n" if m is Moment.FRAME else m.value for m in effect.moments)
+        raise UsageError(f"{effect.kind} cannot act at {at}; it acts at {fitting}")
+
+
+def read_effect(table: object) -> Effect:
+    """The effect that a table with a `kind` describes.
+
+    Raises:
+        UsageError: As `forms.read`, or there is no such kind.
+    """
+    if not isinstance(table, Mapping) or not isinstance(table.get("kind"), str):
+        raise UsageError(f"effect must be a table with a kind: one of {', '.join(KINDS)}")
+    rest = dict(table)
+    kind = rest.pop("kind")
+    refuse_unknown(kind, KINDS, "effect")
+    return read(KINDS[kind], rest, f"effect {kind!r}")
+
+
+def write_effect(effect: Effect) -> dict[str, Any]:
+    """An effect as a JSON table."""
+    return {"kind": effect.kind, **write(effect)}
+
+
+def effect_schema() -> dict[str, Any]:
+    """The JSON schema of all effects."""
+    shapes = []
+    for kind, cls in KINDS.items():
+        shape = schema(cls)
+        shape["properties"] = {"kind": {"const": kind}, **shape["properties"]}
+        shape["required"] = ["kind", *shape.get("required", ())]
+        shape["title"] = camel(kind.replace("-", "_"))
+        shape["description"] = (cls.__doc__ or "").split("\n")[0]
+        shapes.append(shape)
+    return {"oneOf": shapes}
+
+
+__all__ = [
+    "ARRIVED",
+    "KINDS",
+    "Close",
+    "Effect",
+    "Hold",
+    "Latency",
+    "Reset",
+    "Status",
+    "check_point",
+    "effect_schema",
+    "read_effect",
+    "write_effect",
+]

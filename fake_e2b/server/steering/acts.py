@@ -1,0 +1,81 @@
+"""What each effect does at its point."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import Mapping
+
+from fake_e2b.backend.steering import RuleInForce
+from fake_e2b.domain.ids import Dice
+from fake_e2b.domain.steering import effects
+from fake_e2b.server.steering.error_bodies import error_body
+from fake_e2b.server.steering.exchange import FAULT_HEADER, Act, Exchange
+
+_JSON = b"application/json; charset=utf-8"
+_FINAL = frozenset({429, 503})
+"""Clients would try again, unless told not to; a rule says so itself where it wants them to."""
+
+
+async def status(exchange: Exchange, rule: RuleInForce) -> None:
+    """Answer in place of the real answer."""
+    effect = rule.rule.effect
+    assert isinstance(effect, effects.Status)
+    given = {name.lower(): value for name, value in effect.headers.items()}
+    body, content_type = _body(exchange, effect)
+    headers = {b"content-type": content_type}
+    headers |= {k.encode("latin-1"): v.encode("latin-1") for k, v in given.items()}
+    if effect.retry_after_s is not None:
+        headers[b"retry-after"] = str(effect.retry_after_s).encode()
+    should_retry = effect.should_retry
+    if should_retry is None and effect.retry_after_s is None and effect.status in _FINAL:
+        should_retry = False
+    if should_retry is not None and b"should-retry" not in headers:
+        headers[b"should-retry"] = b"true" if should_retry else b"false"
+    headers[FAULT_HEADER] = rule.rule.name.encode("utf-8")
+    await exchange.answer(effect.status, list(headers.items()), body)
+
+
+def _body(exchange: Exchange, effect: effects.Status) -> tuple[bytes, bytes]:
+    if effect.body is None:
+        return error_body(exchange.asked, effect.status, effect.message), _JSON
+    if isinstance(effect.body, str):
+        return effect.body.encode(), b"text/plain; charset=utf-8"
+    return json.dumps(effect.body).encode(), _JSON
+
+
+async def latency(exchange: Exchange, rule: RuleInForce) -> None:
+    """Wait."""
+    effect = rule.rule.effect
+    assert isinstance(effect, effects.Latency)
+    await asyncio.sleep(seconds_of(effect, rule.dice))
+
+
+def seconds_of(effect: effects.Latency, dice: Dice) -> float:
+    """How long, by the rule's own dice."""
+    if effect.most_s is not None:
+        return dice.uniform(effect.seconds, effect.most_s)
+    if effect.sigma is not None:
+        drawn = effect.seconds * math.exp(dice.gauss(0, effect.sigma))
+        return min(drawn, effects.LONGEST_S)
+    return effect.seconds
+
+
+async def reset(exchange: Exchange, rule: RuleInForce) -> None:
+    """Reset the connection."""
+    await exchange.break_off(reset=True)
+
+
+async def close(exchange: Exchange, rule: RuleInForce) -> None:
+    """Close the connection."""
+    await exchange.break_off(reset=False)
+
+
+ACTS: Mapping[type[effects.Effect], Act] = {
+    effects.Status: status,
+    effects.Latency: latency,
+    effects.Reset: reset,
+    effects.Close: close,
+}
+"""Those that need nothing but the exchange."""

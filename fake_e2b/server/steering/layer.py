@@ -1,0 +1,98 @@
+"""The layer itself: understands a request as far as rules ask, and runs it through their acts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from fake_e2b.backend.steering import RuleInForce, RuleTable
+from fake_e2b.domain.clock import Clock
+from fake_e2b.domain.sandbox import Sandbox
+from fake_e2b.domain.steering.asked import Asked
+from fake_e2b.domain.steering.effects import Hold
+from fake_e2b.server.steering.acts import ACTS
+from fake_e2b.server.steering.exchange import Act, Exchange
+from fake_e2b.server.steering.gates import Gates
+from fake_e2b.server.steering.peek import Peek
+from fake_e2b.server.streams import App, Receive, Scope, Send
+from fake_e2b.wire.asked_message import command_line
+
+Lookup = Callable[[str], Sandbox | None]
+
+
+class Steering:
+    """Rules in force, performed.
+
+    Args:
+        lookup: Finds a sandbox by its ID.
+    """
+
+    def __init__(self, rules: RuleTable, clock: Clock, lookup: Lookup) -> None:
+        self.rules = rules
+        self.gates = Gates()
+        self._clock = clock
+        self._lookup = lookup
+        rules.on_removal(lambda each: self.gates.end(each.rule.name))
+
+    async def serve(
+        self,
+        app: App,
+        scope: Scope,
+        receive: Receive,
+        send: Send,
+        *,
+        operation: str,
+        sandbox_id: str | None,
+        port: int | None,
+    ) -> None:
+        """Serve a request by `app`, with the rules that are about it.
+
+        Raises:
+            Exception: Whatever a rule's predicate raises.
+        """
+        if not self.rules.concerns(operation):
+            await app(scope, receive, send)
+            return
+        peek = Peek(receive)
+        asked = await self._understand(scope, peek, operation, sandbox_id, port)
+        rules = self.rules.plan(asked)
+        if not rules:
+            await app(scope, peek.receive, send)
+            return
+        await Exchange(asked, scope, peek.receive, send, rules, self._act).run(app, ())
+
+    def _act(self, each: RuleInForce) -> Act | None:
+        if isinstance(each.rule.effect, Hold):
+            return self._hold
+        return ACTS.get(type(each.rule.effect))
+
+    async def _hold(self, exchange: Exchange, each: RuleInForce) -> None:
+        await self.gates.gate(each.rule.name).hold(exchange.asked)
+
+    async def _understand(
+        self, scope: Scope, peek: Peek, operation: str, sandbox_id: str | None, port: int | None
+    ) -> Asked:
+        headers = scope["fake_e2b.headers"]
+        path = scope["raw_path"].decode("latin-1")
+        body = await peek.message(path, headers) if self.rules.reads_body(operation) else None
+        sandbox = None if sandbox_id is None else self._lookup(sandbox_id)
+        wanted = body if operation == "createSandbox" and isinstance(body, dict) else {}
+        bearer = headers.get("authorization", "").removeprefix("Bearer ")
+        return Asked(
+            operation=operation,
+            method=scope["method"],
+            path=path,
+            headers=headers,
+            at_ns=self._clock.now_ns(),
+            sandbox_id=sandbox_id,
+            metadata=_pairs(wanted.get("metadata") if sandbox is None else sandbox.metadata),
+            template=wanted.get("templateID") if sandbox is None else sandbox.template_id,
+            template_alias=None if sandbox is None else sandbox.alias,
+            api_key=headers.get("x-api-key") or bearer or None,
+            command=command_line(operation, body),
+            body=body,
+            port=port,
+        )
+
+
+def _pairs(metadata: object) -> dict[str, str]:
+    return metadata if isinstance(metadata, dict) else {}
