@@ -7,23 +7,24 @@ request with a foreign `Origin` is refused.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from fake_e2b.admin.clock import advance, clock
+from fake_e2b.admin.faults import FAULT_PAGES
+from fake_e2b.admin.gates import GATE_PAGES
 from fake_e2b.admin.index import index
 from fake_e2b.admin.journal import journal
 from fake_e2b.admin.openapi import openapi
-from fake_e2b.admin.parts import AdminParts
+from fake_e2b.admin.parts import AdminParts, Page
 from fake_e2b.admin.recorder import App, Receive, Scope, Send
 from fake_e2b.admin.state import env, health, reset, state
 from fake_e2b.domain.errors import UsageError
 
-Page = Callable[[AdminParts, Request], Awaitable[Response]]
-
+# What stands in braces is one segment, which the page finds in `request.path_params`.
 PAGES: Mapping[str, Mapping[str, Page]] = {
     "/_fake/": {"GET": index},
     "/_fake/health": {"GET": health},
@@ -33,6 +34,8 @@ PAGES: Mapping[str, Mapping[str, Page]] = {
     "/_fake/journal": {"GET": journal},
     "/_fake/clock": {"GET": clock},
     "/_fake/clock/advance": {"POST": advance},
+    **FAULT_PAGES,
+    **GATE_PAGES,
     "/_fake/openapi.json": {"GET": openapi},
 }
 
@@ -51,7 +54,7 @@ def admin_app(parts: AdminParts) -> App:
 
 async def _answer(parts: AdminParts, request: Request) -> Response:
     path = request.url.path
-    pages = PAGES.get("/_fake/" if path == "/_fake" else path)
+    pages, request.scope["path_params"] = _found("/_fake/" if path == "/_fake" else path)
     if pages is None:
         return _refusal(404, f"no page {path}; there are: {', '.join(PAGES)}")
     page = pages.get("GET" if request.method == "HEAD" else request.method)
@@ -66,6 +69,21 @@ async def _answer(parts: AdminParts, request: Request) -> Response:
         return await page(parts, request)
     except UsageError as error:
         return _refusal(400, str(error))
+
+
+def _found(path: str) -> tuple[Mapping[str, Page] | None, dict[str, str]]:
+    """The pages at a path, and the values of the parts that are named in braces."""
+    if path in PAGES:
+        return PAGES[path], {}
+    segments = path.split("/")
+    for form, pages in PAGES.items():
+        parts = form.split("/")
+        pairs = list(zip(parts, segments, strict=False))
+        if len(parts) == len(segments) and all(
+            part == segment or (part.startswith("{") and segment) for part, segment in pairs
+        ):
+            return pages, {part[1:-1]: text for part, text in pairs if part.startswith("{")}
+    return None, {}
 
 
 def _is_foreign(request: Request) -> bool:

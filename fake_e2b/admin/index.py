@@ -19,6 +19,8 @@ _LAST_REQUESTS = 50
 _LINKS = {
     "state": "what exists, as JSON",
     "journal": "every request, as JSON; filters are query parameters",
+    "faults": "the rules in force, as JSON",
+    "gates": "what is held, as JSON",
     "clock": "what time it is for the fake",
     "env": "the variables that a client needs",
     "openapi.json": "what it serves, as an OpenAPI document",

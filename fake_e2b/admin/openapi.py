@@ -8,11 +8,22 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from fake_e2b.admin.clock import FARTHEST_S
+from fake_e2b.admin.described import (
+    BOOLEAN,
+    STRING,
+    TAG,
+    WHOLE,
+    an_object,
+    array,
+    ok,
+    operation,
+    or_null,
+    reference,
+)
 from fake_e2b.admin.journal import FILTERS
+from fake_e2b.admin.openapi_steering import steering_paths, steering_schemas
 from fake_e2b.admin.parts import AdminParts
 from fake_e2b.admin.query import LARGEST
-
-_TAG = "fake"
 
 
 async def openapi(parts: AdminParts, request: Request) -> Response:
@@ -25,11 +36,11 @@ def joined(document: dict[str, Any]) -> dict[str, Any]:
     components = document.get("components", {})
     return {
         **document,
-        "tags": [*document.get("tags", []), {"name": _TAG, "description": "The fake's own pages"}],
+        "tags": [*document.get("tags", []), {"name": TAG, "description": "The fake's own pages"}],
         "paths": {**document.get("paths", {}), **admin_paths()},
         "components": {
             **components,
-            "schemas": {**components.get("schemas", {}), **_SCHEMAS},
+            "schemas": {**components.get("schemas", {}), **_SCHEMAS, **steering_schemas()},
         },
     }
 
@@ -38,93 +49,56 @@ def admin_paths() -> dict[str, Any]:
     """The admin pages as OpenAPI paths."""
     return {
         "/_fake/": {
-            "get": _operation(
+            "get": operation(
                 "fakeIndex",
                 "A page for people",
-                {"200": {"description": "HTML", "content": {"text/html": {"schema": _STRING}}}},
+                {"200": {"description": "HTML", "content": {"text/html": {"schema": STRING}}}},
             )
         },
-        "/_fake/health": {"get": _operation("fakeHealth", "That it answers", _ok("FakeHealth"))},
-        "/_fake/state": {"get": _operation("fakeState", "What exists", _ok("FakeState"))},
-        "/_fake/env": {
-            "get": _operation("fakeEnv", "Variables that a client needs", _ok("FakeEnv"))
-        },
+        "/_fake/health": {"get": operation("fakeHealth", "That it answers", ok("FakeHealth"))},
+        "/_fake/state": {"get": operation("fakeState", "What exists", ok("FakeState"))},
+        "/_fake/env": {"get": operation("fakeEnv", "Variables that a client needs", ok("FakeEnv"))},
         "/_fake/reset": {
-            "post": _operation("fakeReset", "Make all as after the start", _ok("FakeReset"))
+            "post": operation("fakeReset", "Make all as after the start", ok("FakeReset"))
         },
         "/_fake/journal": {
             "get": {
-                **_operation("fakeJournal", "What was asked", _ok("FakeJournal"), can_refuse=True),
+                **operation("fakeJournal", "What was asked", ok("FakeJournal"), can_refuse=True),
                 "parameters": [
                     {
                         "name": name,
                         "in": "query",
                         "description": text,
-                        "schema": _FILTER_SCHEMAS.get(name, _STRING),
+                        "schema": _FILTER_SCHEMAS.get(name, STRING),
                     }
                     for name, text in FILTERS.items()
                 ],
             }
         },
         "/_fake/clock": {
-            "get": _operation("fakeClock", "What time it is for the fake", _ok("FakeClock"))
+            "get": operation("fakeClock", "What time it is for the fake", ok("FakeClock"))
         },
         "/_fake/clock/advance": {
             "post": {
-                **_operation(
-                    "fakeAdvance", "Move a manual clock", _ok("FakeAdvanced"), can_refuse=True
+                **operation(
+                    "fakeAdvance", "Move a manual clock", ok("FakeAdvanced"), can_refuse=True
                 ),
                 "requestBody": {
                     "required": True,
-                    "content": {"application/json": {"schema": _reference("FakeAdvance")}},
+                    "content": {"application/json": {"schema": reference("FakeAdvance")}},
                 },
             }
         },
+        **steering_paths(),
         "/_fake/openapi.json": {
-            "get": _operation("fakeOpenAPI", "This document", _ok("FakeDocument"))
+            "get": operation("fakeOpenAPI", "This document", ok("FakeDocument"))
         },
     }
 
 
-def _operation(
-    name: str, summary: str, responses: dict[str, Any], *, can_refuse: bool = False
-) -> dict[str, Any]:
-    if can_refuse:
-        refusal = {"application/json": {"schema": _reference("FakeUsageError")}}
-        responses = {**responses, "400": {"description": "Wrong input", "content": refusal}}
-    # Whoever reaches the port may use these pages; the API's document asks for a key by default.
-    return {
-        "operationId": name,
-        "summary": summary,
-        "tags": [_TAG],
-        "security": [],
-        "responses": responses,
-    }
-
-
-def _ok(schema: str) -> dict[str, Any]:
-    content = {"application/json": {"schema": _reference(schema)}}
-    return {"200": {"description": "OK", "content": content}}
-
-
-def _reference(schema: str) -> dict[str, str]:
-    return {"$ref": f"#/components/schemas/{schema}"}
-
-
-def _object(**properties: Any) -> dict[str, Any]:
-    return {"type": "object", "required": list(properties), "properties": properties}
-
-
-def _array(items: dict[str, Any]) -> dict[str, Any]:
-    return {"type": "array", "items": items}
-
-
-_STRING = {"type": "string"}
-_WHOLE = {"type": "integer", "minimum": 0}
-_NUMBER = {**_WHOLE, "maximum": LARGEST}
+_NUMBER = {**WHOLE, "maximum": LARGEST}
 _INSTANT = {"type": "string", "format": "date-time"}
-_BOOLEAN = {"type": "boolean"}
-_TEXTS = {"type": "object", "additionalProperties": _STRING}
+_TEXTS = {"type": "object", "additionalProperties": STRING}
 _FILTER_SCHEMAS: dict[str, dict[str, Any]] = {
     "since": _NUMBER,
     "until": _NUMBER,
@@ -134,65 +108,61 @@ _FILTER_SCHEMAS: dict[str, dict[str, Any]] = {
 }
 
 
-def _or_null(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
 _CLOCK = {
     "mode": {"type": "string", "enum": ["manual", "real"]},
     "now": _INSTANT,
-    "nextDeadline": _or_null(_INSTANT),
+    "nextDeadline": or_null(_INSTANT),
 }
 _SCHEMAS: dict[str, Any] = {
-    "FakeUsageError": _object(code=_WHOLE, message=_STRING),
-    "FakeHealth": _object(status=_STRING, version=_STRING),
+    "FakeUsageError": an_object(code=WHOLE, message=STRING),
+    "FakeHealth": an_object(status=STRING, version=STRING),
     "FakeEnv": _TEXTS,
-    "FakeReset": _object(next=_WHOLE),
+    "FakeReset": an_object(next=WHOLE),
     "FakeDocument": {"type": "object"},
-    "FakeClock": _object(**_CLOCK),
+    "FakeClock": an_object(**_CLOCK),
     "FakeAdvance": {
-        **_object(seconds={"type": "number", "minimum": 0, "maximum": FARTHEST_S}),
+        **an_object(seconds={"type": "number", "minimum": 0, "maximum": FARTHEST_S}),
         "additionalProperties": False,
     },
-    "FakeAdvanced": _object(**_CLOCK, happened=_array({})),
-    "FakeState": _object(
-        version=_STRING,
-        seed=_WHOLE,
-        runtime=_object(name=_STRING, capabilities=_array(_STRING)),
-        clock=_reference("FakeClock"),
-        sandboxes=_array(_reference("FakeSandbox")),
-        journal=_object(next=_WHOLE, oldest=_WHOLE, capacity=_WHOLE),
+    "FakeAdvanced": an_object(**_CLOCK, happened=array({})),
+    "FakeState": an_object(
+        version=STRING,
+        seed=WHOLE,
+        runtime=an_object(name=STRING, capabilities=array(STRING)),
+        clock=reference("FakeClock"),
+        sandboxes=array(reference("FakeSandbox")),
+        journal=an_object(next=WHOLE, oldest=WHOLE, capacity=WHOLE),
     ),
-    "FakeSandbox": _object(
-        sandboxID=_STRING,
-        templateID=_STRING,
-        alias=_STRING,
-        teamID=_STRING,
-        state=_STRING,
+    "FakeSandbox": an_object(
+        sandboxID=STRING,
+        templateID=STRING,
+        alias=STRING,
+        teamID=STRING,
+        state=STRING,
         startedAt=_INSTANT,
         endAt=_INSTANT,
-        onTimeout=_STRING,
-        autoResume=_BOOLEAN,
+        onTimeout=STRING,
+        autoResume=BOOLEAN,
         metadata=_TEXTS,
     ),
-    "FakeJournal": _object(records=_array(_reference("FakeRecord")), oldest=_WHOLE, next=_WHOLE),
-    "FakeRecord": _object(
-        sequence=_WHOLE,
+    "FakeJournal": an_object(records=array(reference("FakeRecord")), oldest=WHOLE, next=WHOLE),
+    "FakeRecord": an_object(
+        sequence=WHOLE,
         at=_INSTANT,
         realAt=_INSTANT,
         kind=_FILTER_SCHEMAS["kind"],
-        operation=_STRING,
-        method=_STRING,
-        path=_STRING,
-        sandboxID=_or_null(_STRING),
-        status=_or_null(_WHOLE),
-        durationMs=_or_null({"type": "number"}),
-        client=_STRING,
-        headers=_array(_array(_STRING)),
-        body=_STRING,
-        received=_WHOLE,
-        sent=_WHOLE,
-        answer=_STRING,
-        traceback=_or_null(_STRING),
+        operation=STRING,
+        method=STRING,
+        path=STRING,
+        sandboxID=or_null(STRING),
+        status=or_null(WHOLE),
+        durationMs=or_null({"type": "number"}),
+        client=STRING,
+        headers=array(array(STRING)),
+        body=STRING,
+        received=WHOLE,
+        sent=WHOLE,
+        answer=STRING,
+        traceback=or_null(STRING),
     ),
 }

@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
 
 from fake_e2b.backend.journal import Journal
+from fake_e2b.backend.steering import RuleTable
 from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.ports import Runtime
 from fake_e2b.domain.sandbox import Sandbox
+from fake_e2b.domain.steering.asked import Asked
+
+Page = Callable[["AdminParts", Request], Awaitable[Response]]
+
+
+class HeldGate(Protocol):
+    """See `fake_e2b.server.steering.gates.Gate`."""
+
+    arrived: list[Asked]
+    is_open: bool
+
+    @property
+    def held(self) -> int: ...
+    async def wait_arrived(self, count: int, timeout_s: float) -> bool: ...
+    def release(self, count: int | None = None) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +42,8 @@ class AdminParts:
         next_deadline_ns: When something becomes due; None if nothing will.
         advance: Moves a manual clock by nanoseconds, returns what happened on the way; None when
             the clock runs by itself.
+        rules: Faults and gates in force.
+        gate: Where the requests wait that the rule of that name holds.
         reset: Makes everything as after the start.
         openapi: The document of the planes that E2B's clients use.
     """
@@ -35,5 +56,7 @@ class AdminParts:
     env: Callable[[], Mapping[str, str]]
     next_deadline_ns: Callable[[], int | None]
     advance: Callable[[int], Awaitable[Sequence[object]]] | None
+    rules: RuleTable
+    gate: Callable[[str], HeldGate]
     reset: Callable[[], Awaitable[object]]
     openapi: Callable[[], dict[str, Any]]

@@ -44,11 +44,12 @@ def whole_number(name: str, text: str) -> int:
     return int(digits)
 
 
-async def json_object(request: Request, form: str) -> dict[str, Any]:
+async def json_object(request: Request, form: str, *, empty: bool = False) -> dict[str, Any]:
     """The body as a JSON object.
 
     Args:
         form: An example of the right form, for the error.
+        empty: An empty body stands for an empty object.
 
     Raises:
         UsageError: The body is too long, no JSON, or not an object.
@@ -58,6 +59,8 @@ async def json_object(request: Request, form: str) -> dict[str, Any]:
         body += chunk
         if len(body) > MAX_BODY_BYTES:
             raise UsageError(f"the body is longer than {MAX_BODY_BYTES} bytes; send {form}")
+    if empty and not body:
+        return {}
     try:
         value = json.loads(body)
     except (ValueError, RecursionError) as error:

@@ -155,6 +155,8 @@ class Fake:
             env=lambda: self.env,
             next_deadline_ns=self.backend.sandboxes.next_deadline_ns,
             advance=self.advance if isinstance(self.clock, ManualClock) else None,
+            rules=self.steering.rules,
+            gate=self.steering.gates.gate,
             reset=self.reset,
             openapi=openapi_document,
         )

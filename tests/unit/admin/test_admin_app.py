@@ -11,11 +11,13 @@ from fake_e2b.admin.app import PAGES, admin_app
 from fake_e2b.admin.openapi import admin_paths, joined
 from fake_e2b.admin.parts import AdminParts
 from fake_e2b.backend.journal import Journal
+from fake_e2b.backend.steering import RuleTable
 from fake_e2b.domain.clock import SECOND_NS, ManualClock
-from fake_e2b.domain.ids import SandboxID, TeamID, TemplateID
+from fake_e2b.domain.ids import IdSource, SandboxID, TeamID, TemplateID
 from fake_e2b.domain.operations import Plane
 from fake_e2b.domain.ports import Capability
 from fake_e2b.domain.sandbox import Sandbox, State
+from fake_e2b.server.steering.gates import Gates
 from tests.helpers.asgi import client_of
 
 NOON_NS = 1_800_000_000 * SECOND_NS
@@ -39,6 +41,10 @@ class World:
 
     clock: ManualClock
     resets: int = 0
+    rules: RuleTable = field(
+        default_factory=lambda: RuleTable(IdSource(1).dice, lambda each, asked: None)
+    )
+    gates: Gates = field(default_factory=Gates)
     sandboxes: list[Sandbox] = field(default_factory=list)
 
     async def advance(self, by_ns: int) -> list[object]:
@@ -65,6 +71,8 @@ def parts(world):
         env=lambda: {"E2B_API_KEY": "e2b_00"},
         next_deadline_ns=lambda: None,
         advance=world.advance,
+        rules=world.rules,
+        gate=world.gates.gate,
         reset=world.reset,
         openapi=lambda: {"openapi": "3.0.0", "paths": {"/sandboxes": {}}, "components": {}},
     )
@@ -269,6 +277,12 @@ async def test_the_document_describes_every_page_beside_the_api(client):
         ("POST", "/_fake/clock/advance", {"seconds": 1}),
         ("POST", "/_fake/clock/advance", {}),
         ("POST", "/_fake/reset", None),
+        ("GET", "/_fake/faults", None),
+        ("POST", "/_fake/faults", {"effect": {"kind": "status", "status": 503}, "times": 2}),
+        ("POST", "/_fake/faults", {"effect": {"kind": "no such"}}),
+        ("GET", "/_fake/gates", None),
+        ("POST", "/_fake/gates", {"match": {"operation": "Process.*"}, "at": "frame=2"}),
+        ("POST", "/_fake/gates", {"effect": {"kind": "hold"}}),
     ],
 )
 async def test_every_answer_is_as_the_document_says(client, parts, world, method, path, body):
