@@ -96,3 +96,8 @@ def test_run_serves_old_releases_by_itself(monkeypatch: pytest.MonkeyPatch) -> N
 @pytest.mark.parametrize("folder", [FOLDER, OLD])
 def test_the_lock_file_names_no_registry(folder: Path) -> None:
     assert '"resolved"' not in (folder / "package-lock.json").read_text()
+
+
+def test_the_client_in_the_docs_is_the_one_that_is_tested() -> None:
+    shown = (Path(__file__).parents[2] / "docs" / "other-languages.md").read_text()
+    assert f"```js\n{(FOLDER / 'fake.mjs').read_text()}```" in shown

@@ -1,0 +1,67 @@
+// @ts-check
+/**
+ * A rule: which requests, what becomes of them, when and how often.
+ * @typedef {object} Rule
+ * @property {string} [name]
+ * @property {Record<string, unknown>} [match] `{ operation: 'createSandbox', command: 'rm *', … }`
+ * @property {{ kind: string } & Record<string, unknown>} effect `{ kind: 'status', status: 503 }`
+ * @property {string} [at] `arrived`, `done` or `frame=3`
+ * @property {number} [times]
+ */
+
+/** The powers of a fake over its clients: what a test in JavaScript asks of it. */
+export class Fake {
+  /** @param {string} [url] where the fake is */
+  constructor(url = process.env.E2B_API_URL) {
+    if (!url) throw new Error('no fake: set E2B_API_URL, or run by `fake-e2b run --`')
+    this.url = url
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path below `/_fake`
+   * @param {unknown} [body]
+   * @returns {Promise<any>}
+   */
+  async ask(method, path, body) {
+    const answer = await fetch(`${this.url}/_fake${path}`, {
+      method,
+      body: body === undefined ? undefined : JSON.stringify(body),
+    })
+    const told = await answer.json()
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${told.message ?? ''}`)
+    return told
+  }
+
+  /** Kill every sandbox and take every rule back. */
+  reset = () => this.ask('POST', '/reset')
+
+  /** @param {number} seconds moves the clock; returns what fell due on the way */
+  advance = (seconds) => this.ask('POST', '/clock/advance', { seconds })
+
+  /** @param {Rule} rule put in force from the next request on */
+  addFault = (rule) => this.ask('POST', '/faults', rule)
+
+  /** @param {string} name */
+  removeFault = (name) => this.ask('DELETE', `/faults/${encodeURIComponent(name)}`)
+
+  /**
+   * Hold requests until `release`.
+   * @param {string} operation
+   * @param {Omit<Rule, 'effect' | 'match'>} [rest]
+   */
+  async hold(operation, rest = {}) {
+    const { name } = await this.ask('POST', '/gates', { match: { operation }, ...rest })
+    const path = `/gates/${encodeURIComponent(name)}`
+    return {
+      arrived: (count = 1) => this.ask('POST', `${path}/wait`, { count }),
+      release: () => this.ask('POST', `${path}/release`),
+      remove: () => this.ask('DELETE', path),
+    }
+  }
+
+  /** @param {string} operation every request of that name, oldest first */
+  async requests(operation) {
+    return (await this.ask('GET', `/journal?operation=${encodeURIComponent(operation)}`)).records
+  }
+}
