@@ -1,6 +1,6 @@
 """An in-process fake of the E2B API on real local processes."""
 
-from fake_e2b import effects
+from fake_e2b import effects, profiles
 from fake_e2b._version import __version__
 from fake_e2b.domain.errors import (
     FakeE2BError,
@@ -25,4 +25,5 @@ __all__ = [
     "UsageError",
     "__version__",
     "effects",
+    "profiles",
 ]

@@ -23,12 +23,13 @@ from fake_e2b.domain.steering.match import RequestMatch
 
 _AT = {"type": "string", "pattern": "^(arrived|done|frame=[0-9]+)$"}
 _TIMES = {"type": "integer", "minimum": 1}
-_RULE = {"name": STRING, "match": reference("FakeMatch"), "at": _AT, "times": _TIMES}
+_RULE = {"name": STRING, "match": reference("FakeMatch"), "at": _AT, "times": _TIMES, "seed": WHOLE}
 _SHOWN = {
     "name": STRING,
     "match": reference("FakeMatch"),
     "at": _AT,
     "times": or_null(_TIMES),
+    "seed": or_null(WHOLE),
 }
 
 

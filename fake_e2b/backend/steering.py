@@ -9,6 +9,7 @@ from fake_e2b.domain.forms import nearest
 from fake_e2b.domain.ids import Dice
 from fake_e2b.domain.steering.asked import Asked
 from fake_e2b.domain.steering.match import RequestMatch
+from fake_e2b.domain.steering.profiles import Profile, belongs_to, rules_of
 from fake_e2b.domain.steering.rule import FaultRule
 
 HitListener = Callable[["RuleInForce", Asked], None]
@@ -87,11 +88,11 @@ class RuleTable:
     """All rules in force, in the order in which they were added.
 
     Args:
-        dice: Gives each rule its own, by its name.
+        dice: Gives each rule its own, by its name and seed.
         on_hit: Told whenever a rule acts.
     """
 
-    def __init__(self, dice: Callable[[str], Dice], on_hit: HitListener) -> None:
+    def __init__(self, dice: Callable[[str, int | None], Dice], on_hit: HitListener) -> None:
         self._dice = dice
         self._on_hit = on_hit
         self._rules: dict[str, RuleInForce] = {}
@@ -124,13 +125,30 @@ class RuleTable:
         Raises:
             UsageError: Another one has its name.
         """
-        if rule.name in self._rules:
-            raise UsageError(f"there is a rule {rule.name!r} already: remove it, or say another")
+        self._refuse_taken(rule.name)
         self._added += 1
-        each = RuleInForce(rule, self._added, self._dice(f"rule {rule.name}"), self._on_hit)
+        dice = self._dice(f"rule {rule.name}", rule.seed)
+        each = RuleInForce(rule, self._added, dice, self._on_hit)
         self._rules[rule.name] = each
         self._index_one(each)
         return each
+
+    def add_profile(self, chosen: Profile, seed: int) -> Sequence[RuleInForce]:
+        """Put a profile's rules in force, all of them.
+
+        Raises:
+            UsageError: It is in force already, or another rule has the name of one of its own.
+        """
+        if self.of_profile(chosen.name):
+            raise UsageError(f"the profile {chosen.name!r} is in force already: remove it first")
+        rules = rules_of(chosen, seed)
+        for rule in rules:
+            self._refuse_taken(rule.name)
+        return [self.add(rule) for rule in rules]
+
+    def of_profile(self, name: str) -> Sequence[RuleInForce]:
+        """The rules in force that belong to a profile."""
+        return [each for each in self if belongs_to(each.rule, name)]
 
     def find(self, name: str) -> RuleInForce:
         """The rule of that name.
@@ -190,6 +208,10 @@ class RuleTable:
         if found is None:
             return ()
         return [each for each in found.about(asked.sandbox_id) if each.wants(asked)]
+
+    def _refuse_taken(self, name: str) -> None:
+        if name in self._rules:
+            raise UsageError(f"there is a rule {name!r} already: remove it, or say another")
 
     def _index_one(self, each: RuleInForce) -> None:
         match: RequestMatch = each.rule.match

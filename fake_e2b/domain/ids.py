@@ -70,9 +70,13 @@ class IdSource:
         """An integer from 0 up to and not including `below`."""
         return self._random.randrange(below)
 
-    def dice(self, name: str) -> Dice:
-        """Dice of one's own, a pure function of seed and name: others' throws change nothing."""
-        return random.Random(f"{self.seed} {name}")
+    def dice(self, name: str, seed: int | None = None) -> Dice:
+        """Dice of one's own, a pure function of seed and name: others' throws change nothing.
+
+        Args:
+            seed: In place of the source's own.
+        """
+        return random.Random(f"{self.seed if seed is None else seed} {name}")
 
     def envd_access_token(self, sandbox_id: SandboxID) -> str:
         """64 hex digits, a pure function of the sandbox ID: stable across pause and resume."""

@@ -24,6 +24,7 @@ from fake_e2b.domain.ids import IdSource, TemplateID
 from fake_e2b.domain.recipe import Definition
 from fake_e2b.domain.sandbox import OnTimeout, Sandbox
 from fake_e2b.domain.steering.asked import Asked
+from fake_e2b.domain.steering.profiles import profile
 from fake_e2b.runtime.clock import SystemClock
 from fake_e2b.runtime.select import choose_runtime
 from fake_e2b.server.connection import LOGGER
@@ -97,6 +98,8 @@ class Fake:
         self.steering = Steering(
             RuleTable(self.ids.dice, self._note_fault), self.clock, self._find_sandbox
         )
+        self._profile = None if settings.profile is None else profile(settings.profile)
+        self._begin_profile()
         open_requests = OpenRequests()
         self.backend.sandboxes.on_departure(open_requests.cut)
         self.backend.sandboxes.on_expiry(self._note_expiry)
@@ -186,6 +189,11 @@ class Fake:
         await self.backend.reset()
         self._index.clear()
         self.journal.clear()
+        self._begin_profile()
+
+    def _begin_profile(self) -> None:
+        if self._profile is not None:
+            self.steering.rules.add_profile(self._profile, self.ids.seed)
 
     async def advance(self, by_ns: int) -> list[Expired]:
         """Move the manual clock; returns what happened on the way, in order.

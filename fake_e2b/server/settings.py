@@ -35,6 +35,7 @@ class Settings:
         max_length_hours: How long one run of a sandbox may last.
         templates: Of the first team, in an order in which each finds its base.
         debug_ports: Whether clients with ``E2B_DEBUG=true`` find a sandbox at their fixed ports.
+        profile: The name of the faults that are in force from the start.
         any_host: Routing headers count on any host, see `fake_e2b.server.dispatch.route`.
     """
 
@@ -49,6 +50,7 @@ class Settings:
     debug_ports: bool = False
     any_host: bool = False
     templates: tuple[Definition, ...] = ()
+    profile: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

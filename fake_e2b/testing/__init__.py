@@ -6,6 +6,7 @@ from fake_e2b.testing.fake import FakeClock, FakeE2B
 from fake_e2b.testing.faults import FakeFaults, Fault
 from fake_e2b.testing.gates import FakeGates, Gate, GateTimeoutError
 from fake_e2b.testing.leaks import FakeE2BLeakWarning, running_sandboxes
+from fake_e2b.testing.profiles import Profile
 
 __all__ = [
     "FakeClock",
@@ -17,6 +18,7 @@ __all__ = [
     "Gate",
     "GateTimeoutError",
     "JournalRecord",
+    "Profile",
     "activated",
     "running_sandboxes",
 ]

@@ -102,6 +102,8 @@ class FakeE2B:
             included; more are answered with 429. None, as on the service, allows any number.
         max_length_hours: How long one run of a sandbox may last.
         templates: Of the fake's own team; each after those it starts from.
+        profile: A set of faults that is in force from the start and after every `reset`, see
+            `fake_e2b.profiles`; its dice are the fake's seed's.
         set_environment: Whether the block sets `env` in this process, and lets it resolve
             ``*.localhost`` names such as those of `get_host()`.
         allow_remote: Permit a `host` that other machines reach. They can run commands then.
@@ -127,6 +129,7 @@ class FakeE2B:
         max_connections: int | None = None,
         max_length_hours: int = 24,
         templates: Sequence[SandboxTemplate] = (),
+        profile: str | None = None,
         set_environment: bool = True,
         allow_remote: bool = False,
     ) -> None:
@@ -142,6 +145,7 @@ class FakeE2B:
             debug_ports=debug_ports,
             any_host=allow_remote,
             templates=tuple(each.definition() for each in templates),
+            profile=profile,
         )
         self._host = host
         self._port = port

@@ -11,7 +11,9 @@ from fake_e2b.backend.steering import RuleInForce
 from fake_e2b.domain.steering.effects import Effect, Hold
 from fake_e2b.domain.steering.match import RequestMatch, Where
 from fake_e2b.domain.steering.point import Point
+from fake_e2b.domain.steering.profiles import profile
 from fake_e2b.domain.steering.rule import FaultRule, make_rule, read_rule
+from fake_e2b.testing.profiles import Profile
 from fake_e2b.testing.running import Running
 
 
@@ -79,6 +81,7 @@ class FakeFaults:
         *,
         name: str | None = None,
         times: int | None = None,
+        seed: int | None = None,
         at: str | Point | None = None,
         method: str | None = None,
         path: str | None = None,
@@ -102,6 +105,7 @@ class FakeFaults:
                 a pattern of names, or ``"*"``.
             name: Unique; one is made where none is given.
             times: How often it acts; None for ever.
+            seed: Of its dice; None takes the fake's.
             at: ``"arrived"`` (before the work), ``"done"`` (after it, before the answer) or
                 ``"frame=3"`` (before the third frame of the answer); None takes the effect's own.
             path, command: Patterns of the whole text, with ``*`` and ``?``; after ``re:`` a
@@ -111,7 +115,7 @@ class FakeFaults:
             template: Its ID or name.
             nth, every: Only the n-th request that fits; only each n-th.
             since, until: Between two instants of the fake's clock.
-            probability: Of those that fit, by dice of the rule's own, from the fake's seed.
+            probability: Of those that fit, by dice of the rule's own.
             where: A function that is given an `Asked`. It runs in the server's thread: it must not
                 wait, nor ask the fake anything.
 
@@ -141,7 +145,13 @@ class FakeFaults:
         async def add() -> RuleInForce:
             rules = fake.steering.rules
             rule = make_rule(
-                match, effect, name=name, at=at, times=times, free_name=rules.free_name
+                match,
+                effect,
+                name=name,
+                at=at,
+                times=times,
+                seed=seed,
+                free_name=rules.free_name,
             )
             return rules.add(rule)
 
@@ -186,6 +196,35 @@ class FakeFaults:
 
         async def remove() -> None:
             fake.steering.rules.remove(name)
+
+        thread.call(remove)
+
+    def profile(self, name: str, *, seed: int | None = None) -> Profile:
+        """Put a profile in force: a named set of rules, see `fake_e2b.profiles`.
+
+        Args:
+            seed: The same seed makes the same choices for the same requests; None takes the
+                fake's. It stands in the names of the rules, and so in the journal.
+
+        Raises:
+            UsageError: There is none of that name, or it is in force already.
+        """
+        chosen = profile(name)
+        fake, thread = self._running()
+        given = fake.ids.seed if seed is None else seed
+
+        async def put() -> Sequence[RuleInForce]:
+            return fake.steering.rules.add_profile(chosen, given)
+
+        return Profile(self, name, given, [Fault(self, each) for each in thread.call(put)])
+
+    def remove_profile(self, name: str) -> None:
+        """Take back those rules of a profile that are in force."""
+        fake, thread = self._running()
+
+        async def remove() -> None:
+            for each in fake.steering.rules.of_profile(name):
+                fake.steering.rules.remove(each.rule.name)
 
         thread.call(remove)
 

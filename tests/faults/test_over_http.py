@@ -27,7 +27,8 @@ def test_a_rule_is_put_in_force_seen_and_taken_back(pages: httpx.Client) -> None
     }
     made = pages.post("/faults", json=table)
     assert made.status_code == 201
-    assert made.json() == {**table, "at": "arrived", "hits": 0, "seen": 0, "spent": False}
+    shown = {**table, "at": "arrived", "seed": None, "hits": 0, "seen": 0, "spent": False}
+    assert made.json() == shown
     with pytest.raises(RateLimitException):
         Sandbox.create()
     Sandbox.create().kill()

@@ -21,6 +21,7 @@ class FaultRule:
 
     Args:
         times: How often it acts before it is spent; None for ever.
+        seed: Of its dice; None takes the fake's.
 
     Raises:
         UsageError: The effect can't act at that point, or a number can never be.
@@ -31,6 +32,7 @@ class FaultRule:
     effect: Effect
     at: Point
     times: int | None = field(default=None, metadata=about("how often it acts; for ever if left"))
+    seed: int | None = field(default=None, metadata=about("of its dice; the fake's if left"))
 
     def __post_init__(self) -> None:
         if not self.name or not self.name.isprintable() or "/" in self.name:
@@ -40,14 +42,14 @@ class FaultRule:
         check_point(self.effect, self.at)
 
 
-KEYS = ("name", "match", "effect", "at", "times")
+KEYS = ("name", "match", "effect", "at", "times", "seed")
 
 
 def read_rule(table: object, free_name: Callable[[str], str]) -> FaultRule:
     """The rule that a JSON or TOML table describes.
 
     ``{"match": {"operation": "createSandbox"}, "effect": {"kind": "status", "status": 503}}``;
-    `name`, `at` and `times` can be left out.
+    all but `effect` can be left out.
 
     Args:
         free_name: Makes a name from a stem.
@@ -67,6 +69,7 @@ def read_rule(table: object, free_name: Callable[[str], str]) -> FaultRule:
         name=_of_kind(table, "name", str, "a text"),
         at=_of_kind(table, "at", str, "a text"),
         times=_of_kind(table, "times", int, "a whole number"),
+        seed=_of_kind(table, "seed", int, "a whole number"),
         free_name=free_name,
     )
 
@@ -79,6 +82,7 @@ def make_rule(
     at: str | Point | None,
     times: int | None,
     free_name: Callable[[str], str],
+    seed: int | None = None,
 ) -> FaultRule:
     """A rule with what was left out filled in.
 
@@ -87,7 +91,7 @@ def make_rule(
     """
     where = effect.default_point if at is None else point(at)
     chosen = free_name(f"{match.operation} {effect.kind}") if name is None else name
-    return FaultRule(chosen, match, effect, where, times)
+    return FaultRule(chosen, match, effect, where, times, seed)
 
 
 def write_rule(rule: FaultRule) -> dict[str, Any]:
@@ -98,6 +102,7 @@ def write_rule(rule: FaultRule) -> dict[str, Any]:
         "effect": write_effect(rule.effect),
         "at": str(rule.at),
         "times": rule.times,
+        "seed": rule.seed,
     }
 
 
