@@ -5,6 +5,13 @@ See docs/faults.md.
 
 from __future__ import annotations
 
-from fake_e2b.domain.steering.effects import Close, Effect, Latency, Reset, Status
+from fake_e2b.domain.steering.effects import (
+    Close,
+    Effect,
+    Latency,
+    Reset,
+    RpcError,
+    Status,
+)
 
-__all__ = ["Close", "Effect", "Latency", "Reset", "Status"]
+__all__ = ["Close", "Effect", "Latency", "Reset", "RpcError", "Status"]

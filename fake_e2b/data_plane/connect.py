@@ -46,7 +46,7 @@ from fake_e2b.wire.connect import (
     read_opening,
 )
 from fake_e2b.wire.envd_errors import rpc_failure
-from fake_e2b.wire.proto_schema import Method, Schema
+from fake_e2b.wire.proto_schema import Method, Schema, envd_schema
 from fake_e2b.wire.protobuf import Message
 
 __all__ = ["Call", "ConnectService", "Handler"]
@@ -256,3 +256,31 @@ async def _answer_failure(send: Send, failure: ConnectFailure, call: Call) -> No
         *call.response_headers,
     ]
     await answer(send, HTTP_STATUS[failure.code], headers, failure.body())
+
+
+async def failure_of_rpc(
+    scope: Scope, failure: ConnectFailure, *, started: bool = False
+) -> list[Any]:
+    """What is sent when the RPC that `scope` asks for fails; for whoever answers in envd's place.
+
+    Args:
+        started: Whether the stream has sent messages; else the answer's head is among the messages.
+    """
+    said: list[Any] = []
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    headers = read_headers(scope)
+    method = envd_schema().methods[scope["path"]]
+    content_type = content_type_of(headers.get("content-type", ""), unary=method.unary)
+    call = Call(scope, headers, None)
+    if content_type is None or not content_type.enveloped:
+        await _answer_failure(send, failure, call)
+        return said
+    try:
+        opening = read_opening(headers, content_type)
+    except ConnectFailure:
+        opening = Opening(content_type, None, request_gzip=False, response_gzip=False)
+    await FrameWriter(send, opening, method.response, call, started=started).end(failure)
+    return said

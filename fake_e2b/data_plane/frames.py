@@ -89,14 +89,22 @@ class Inbox:
 
 
 class FrameWriter:
-    """The response's frames; its headers go out with the first one."""
+    """The response's frames; its headers go out with the first one, unless it has `started`."""
 
-    def __init__(self, send: Send, opening: Opening, kind: MessageType, call: Call) -> None:
+    def __init__(
+        self,
+        send: Send,
+        opening: Opening,
+        kind: MessageType,
+        call: Call,
+        *,
+        started: bool = False,
+    ) -> None:
         self._send = send
         self._opening = opening
         self._kind = kind
         self._call = call
-        self._started = False
+        self._started = started
         # Keepalives come from a task of their own.
         self._lock = asyncio.Lock()
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
-from e2b import AsyncSandbox, RateLimitException, Sandbox, SandboxException
+from e2b import AsyncSandbox, NotFoundException, RateLimitException, Sandbox, SandboxException
 
 from fake_e2b import FakeE2B, UsageError, effects
 
@@ -148,6 +148,21 @@ def test_a_stream_that_breaks_before_a_frame(fake: FakeE2B) -> None:
     assert len(shown) == 1
 
 
+@pytest.mark.parametrize("at", ["arrived", "done", "frame=2"])
+def test_an_rpc_fails_as_envd_says_it(fake: FakeE2B, at: str) -> None:
+    sandbox = Sandbox.create()
+    fake.faults.add("Process.Start", effects.RpcError("not_found", "no such thing"), at=at)
+    with pytest.raises(NotFoundException, match="no such thing"):
+        sandbox.commands.run("echo hi")
+
+
+async def test_a_unary_rpc_fails_likewise(fake: FakeE2B) -> None:
+    sandbox = await AsyncSandbox.create()
+    fake.faults.add("Filesystem.ListDir", effects.RpcError("permission_denied", "hands off"))
+    with pytest.raises(SandboxException, match="hands off"):
+        await sandbox.files.list("/")
+
+
 def test_what_is_not_there_is_said(fake: FakeE2B) -> None:
     fault = fake.faults.add("getHealth", effects.Latency(0), name="slow health")
     with pytest.raises(UsageError, match="did you mean 'slow health'"):
@@ -172,14 +187,15 @@ def test_what_is_not_there_is_said(fake: FakeE2B) -> None:
         ({"probability": 1.5}, "above 0 and at most 1"),
         ({"since": datetime(2026, 1, 1)}, "needs a time zone"),  # noqa: DTZ001
         ({"name": "a/b"}, "without '/'"),
+        ({"effect": effects.RpcError("internal")}, r"acts on Process.\* and Filesystem.\* only"),
     ],
 )
 def test_what_can_never_be_is_refused(
     fake: FakeE2B, arguments: dict[str, object], text: str
 ) -> None:
-    given = {"operation": "createSandbox", **arguments}
+    given = {"operation": "createSandbox", "effect": effects.Status(500), **arguments}
     with pytest.raises(UsageError, match=text):
-        fake.faults.add(effect=effects.Status(500), **given)  # type: ignore[arg-type]
+        fake.faults.add(**given)  # type: ignore[arg-type]
     assert not fake.faults.list()
 
 

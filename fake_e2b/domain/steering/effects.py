@@ -27,6 +27,8 @@ class Effect:
 
     kind: ClassVar[str]
     moments: ClassVar[tuple[Moment, ...]] = (Moment.ARRIVED, Moment.DONE, Moment.FRAME)
+    only_for: ClassVar[tuple[str, ...]] = ("*",)
+    """Patterns of the operations that it can act on."""
 
     @property
     def default_point(self) -> Point:
@@ -56,6 +58,41 @@ class Status(Effect):
         if not 200 <= self.status <= 599:
             raise UsageError(f"a status is from 200 to 599, not {self.status}")
         _check_seconds("retry_after_s", self.retry_after_s)
+
+
+CODES = (
+    "canceled",
+    "unknown",
+    "invalid_argument",
+    "deadline_exceeded",
+    "not_found",
+    "already_exists",
+    "permission_denied",
+    "resource_exhausted",
+    "failed_precondition",
+    "aborted",
+    "out_of_range",
+    "unimplemented",
+    "internal",
+    "unavailable",
+    "data_loss",
+    "unauthenticated",
+)
+"""The codes of Connect, by their names on the wire."""
+
+
+@dataclass(frozen=True)
+class RpcError(Effect):
+    """The error of an RPC of envd, said as envd says it: in a stream by its last frame."""
+
+    kind: ClassVar[str] = "rpc-error"
+    only_for: ClassVar[tuple[str, ...]] = ("Process.*", "Filesystem.*")
+
+    code: str = field(metadata=about("Connect's code, e.g. unavailable"))
+    message: str = field(default="", metadata=about("text of the error"))
+
+    def __post_init__(self) -> None:
+        refuse_unknown(self.code, CODES, "code")
 
 
 @dataclass(frozen=True)
@@ -106,7 +143,7 @@ class Hold(Effect):
 
 
 KINDS: Mapping[str, type[Effect]] = {
-    each.kind: each for each in (Status, Latency, Reset, Close, Hold)
+    each.kind: each for each in (Status, RpcError, Latency, Reset, Close, Hold)
 }
 """Every effect by its word."""
 
@@ -162,6 +199,7 @@ __all__ = [
     "Hold",
     "Latency",
     "Reset",
+    "RpcError",
     "Status",
     "check_point",
     "effect_schema",

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.forms import about, nearest, read, write
 from fake_e2b.domain.steering.effects import Effect, check_point, read_effect, write_effect
-from fake_e2b.domain.steering.match import RequestMatch
+from fake_e2b.domain.steering.match import RequestMatch, operations_of
 from fake_e2b.domain.steering.point import Point, point
 
 Kind = TypeVar("Kind")
@@ -40,6 +40,12 @@ class FaultRule:
         if self.times is not None and self.times < 1:
             raise UsageError(f"times is at least 1, not {self.times}")
         check_point(self.effect, self.at)
+        fitting = frozenset().union(*map(operations_of, self.effect.only_for))
+        if not self.match.operations <= fitting:
+            raise UsageError(
+                f"{self.effect.kind} acts on {' and '.join(self.effect.only_for)} only, "
+                f"not on {self.match.operation}"
+            )
 
 
 KEYS = ("name", "match", "effect", "at", "times", "seed")

@@ -8,10 +8,13 @@ import math
 from collections.abc import Mapping
 
 from fake_e2b.backend.steering import RuleInForce
+from fake_e2b.data_plane.connect import failure_of_rpc
 from fake_e2b.domain.ids import Dice
 from fake_e2b.domain.steering import effects
+from fake_e2b.domain.steering.point import Moment
 from fake_e2b.server.steering.error_bodies import error_body
 from fake_e2b.server.steering.exchange import FAULT_HEADER, Act, Exchange
+from fake_e2b.wire.connect import Code, ConnectFailure
 
 _JSON = b"application/json; charset=utf-8"
 _FINAL = frozenset({429, 503})
@@ -45,6 +48,22 @@ def _body(exchange: Exchange, effect: effects.Status) -> tuple[bytes, bytes]:
     return json.dumps(effect.body).encode(), _JSON
 
 
+async def rpc_error(exchange: Exchange, rule: RuleInForce) -> None:
+    """Refuse as envd does: a unary RPC by its status, a stream by its last frame."""
+    effect = rule.rule.effect
+    assert isinstance(effect, effects.RpcError)
+    failure = ConnectFailure(Code(effect.code), effect.message)
+    started = rule.rule.at.moment is Moment.FRAME
+    said = await failure_of_rpc(exchange.scope, failure, started=started)
+    body = b"".join(each.get("body", b"") for each in said)
+    if started:
+        await exchange.finish(body)
+    else:
+        fault = (FAULT_HEADER, rule.rule.name.encode("utf-8"))
+        headers = [pair for pair in said[0]["headers"] if pair[0] != b"content-length"]
+        await exchange.answer(said[0]["status"], [*headers, fault], body)
+
+
 async def latency(exchange: Exchange, rule: RuleInForce) -> None:
     """Wait."""
     effect = rule.rule.effect
@@ -74,6 +93,7 @@ async def close(exchange: Exchange, rule: RuleInForce) -> None:
 
 ACTS: Mapping[type[effects.Effect], Act] = {
     effects.Status: status,
+    effects.RpcError: rpc_error,
     effects.Latency: latency,
     effects.Reset: reset,
     effects.Close: close,

@@ -74,10 +74,10 @@ class Exchange:
         await self._send(start)
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
-    async def finish(self) -> None:
-        """End the answer as if it were complete."""
+    async def finish(self, body: bytes = b"") -> None:
+        """End the answer, which has begun, as if it were complete; `body` is its last piece."""
         self.ended = True
-        await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+        await self._send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def break_off(self, *, reset: bool) -> None:
         """Break the connection: by RST, or by FIN in the middle of whatever was said.
