@@ -8,6 +8,7 @@ import json
 import os
 import socket
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -136,14 +137,15 @@ def open_descriptors() -> int:
 
 
 def test_whatever_ends_how_no_descriptor_stays_open(service: Service) -> None:
+    nobody = f"Host: {service.sandbox.get_host(1)}"
+
+    def closed_port() -> int:
+        return exchange(service.fake.port, head_of("/", nobody, "Connection: close"))[0]
+
     def every_kind() -> None:
         assert service.ask("/")[0] == 200
         assert service.ask("/silent")[0] == 502
         assert service.ask("/raw?00ff")[0] == 502
-        assert exchange(
-            service.fake.port,
-            head_of("/", f"Host: {service.sandbox.get_host(1)}", "Connection: close"),
-        )[0] == 502  # fmt: skip
         for path in ("/events", "/count/10000000", "/flood", "/half", "/late/1000", "/silent"):
             with connected(service.fake.port) as connection:
                 connection.sendall(head_of(path, service.host))
@@ -157,8 +159,12 @@ def test_whatever_ends_how_no_descriptor_stays_open(service: Service) -> None:
             assert read_head(connection)[0] == 101
 
     every_kind()
+    assert closed_port() == 502
     before = wait_until(open_descriptors)
-    for _ in range(5):
-        every_kind()
+    with ThreadPoolExecutor() as pool:  # a closed port is tried for a while
+        refused = [pool.submit(closed_port) for _ in range(5)]
+        for _ in range(5):
+            every_kind()
+        assert [each.result() for each in refused] == [502] * 5
     wait_until(lambda: open_descriptors() <= before + 3, message="descriptors stay open")
     service.sandbox.kill()

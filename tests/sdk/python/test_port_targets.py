@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from e2b import Sandbox
@@ -164,22 +165,34 @@ def test_every_refusal_is_json_for_scripts_and_a_page_for_people(
 ) -> None:
     headers = provoke(fake)
     sandbox_id = headers[0].partition("-")[2].partition(".")[0]
-    for agent in ((), ("User-Agent: curl/8.0",), (BROWSER, "Accept: application/json")):
-        got, answered, told = ask(fake, *headers, *agent, target="/init")
+    scripts = ((), ("User-Agent: curl/8.0",), (BROWSER, "Accept: application/json"))
+    browsers = ((), ("Accept: text/html,application/json",), ("Sec-Fetch-Mode: navigate",))
+    modes = ("cors", "no-cors", "same-origin", "websocket")
+    # All at once: a closed port is tried for a while each time.
+    with ThreadPoolExecutor() as pool:
+        for_scripts = [pool.submit(ask, fake, *headers, *each, target="/init") for each in scripts]
+        for_people = [
+            pool.submit(ask, fake, *headers, BROWSER, *each, target="/init") for each in browsers
+        ]
+        by_mode = [
+            pool.submit(ask, fake, *headers, BROWSER, f"Sec-Fetch-Mode: {mode}", target="/init")
+            for mode in modes
+        ]
+    for asked in for_scripts:
+        got, answered, told = asked.result()
         assert (got, told.decode()) == (status, body.replace("ID", sandbox_id))
         assert answered["content-type"] == "application/json; charset=utf-8"
         forbidden = {"retry-after", "should-retry", "www-authenticate"}
         assert not forbidden & answered.keys()
         assert not any(name.startswith("access-control") for name in answered)
-    for accept in ((), ("Accept: text/html,application/json",), ("Sec-Fetch-Mode: navigate",)):
-        got, answered, told = ask(fake, *headers, BROWSER, *accept, target="/init")
+    for asked in for_people:
+        got, answered, told = asked.result()
         assert (got, answered["content-type"]) == (status, "text/html; charset=utf-8")
         assert f"<title>{title}</title>".encode() in told
         assert f"<h1>{title}</h1>".encode() in told
         assert (sandbox_id.encode() in told) is (provoke is not reserved)
-    for mode in ("cors", "no-cors", "same-origin", "websocket"):
-        answered = ask(fake, *headers, BROWSER, f"Sec-Fetch-Mode: {mode}", target="/init")[1]
-        assert answered["content-type"] == "application/json; charset=utf-8"
+    for asked in by_mode:
+        assert asked.result()[1]["content-type"] == "application/json; charset=utf-8"
 
 
 def test_a_masked_page_names_the_host_that_the_service_would_see(fake: FakeE2B) -> None:
