@@ -43,7 +43,7 @@ class RuleInForce:
     def wants(self, asked: Asked) -> bool:
         """Whether the request is one that it is to act on; counts it."""
         match = self.rule.match
-        if self.spent or not match.fits(asked):
+        if self.spent or not match.fits(asked) or not self.rule.effect.concerns(asked):
             return False
         self.seen += 1
         if match.nth is not None and self.seen != match.nth:
@@ -97,6 +97,7 @@ class RuleTable:
         self._on_hit = on_hit
         self._rules: dict[str, RuleInForce] = {}
         self._index: dict[str, _Candidates] = {}
+        self._added_listeners: list[Callable[[RuleInForce], None]] = []
         self._removed: list[Callable[[RuleInForce], None]] = []
         self._next_number = 1
         self._added = 0
@@ -106,6 +107,10 @@ class RuleTable:
 
     def __len__(self) -> int:
         return len(self._rules)
+
+    def on_addition(self, listener: Callable[[RuleInForce], None]) -> None:
+        """Call `listener` with each rule that is put in force."""
+        self._added_listeners.append(listener)
 
     def on_removal(self, listener: Callable[[RuleInForce], None]) -> None:
         """Call `listener` with each rule that is taken back."""
@@ -131,6 +136,8 @@ class RuleTable:
         each = RuleInForce(rule, self._added, dice, self._on_hit)
         self._rules[rule.name] = each
         self._index_one(each)
+        for listener in self._added_listeners:
+            listener(each)
         return each
 
     def add_profile(self, chosen: Profile, seed: int) -> Sequence[RuleInForce]:
@@ -195,7 +202,9 @@ class RuleTable:
         """Whether a rule about the operation asks for what the request's body says."""
         found = self._index.get(operation)
         return found is not None and any(
-            each.rule.match.reads_body for each in _all_of(found) if not each.spent
+            each.rule.match.reads_body or each.rule.effect.reads_body
+            for each in _all_of(found)
+            if not each.spent
         )
 
     def plan(self, asked: Asked) -> Sequence[RuleInForce]:

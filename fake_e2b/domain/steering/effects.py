@@ -12,29 +12,8 @@ from typing import Any, ClassVar, Literal
 
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.forms import about, camel, read, refuse_unknown, schema, write
-from fake_e2b.domain.steering.point import ARRIVED, Moment, Point
-
-LONGEST_S = 24 * 3600.0
-
-
-def _check_seconds(name: str, seconds: float | None) -> None:
-    if seconds is not None and not 0 <= seconds <= LONGEST_S:
-        raise UsageError(f"{name} is from 0 to {LONGEST_S:.0f} seconds, not {seconds}")
-
-
-class Effect:
-    """The base of all; each says at which moments it can act, the first being its default."""
-
-    kind: ClassVar[str]
-    moments: ClassVar[tuple[Moment, ...]] = (Moment.ARRIVED, Moment.DONE, Moment.FRAME)
-    only_for: ClassVar[tuple[str, ...]] = ("*",)
-    """Patterns of the operations that it can act on."""
-
-    @property
-    def default_point(self) -> Point:
-        """Where it acts unless a rule says otherwise."""
-        first = self.moments[0]
-        return Point(first, 1) if first is Moment.FRAME else Point(first)
+from fake_e2b.domain.steering.effect import LONGEST_S, Effect, check_seconds
+from fake_e2b.domain.steering.point import ARRIVED, Moment
 
 
 @dataclass(frozen=True)
@@ -57,7 +36,7 @@ class Status(Effect):
     def __post_init__(self) -> None:
         if not 200 <= self.status <= 599:
             raise UsageError(f"a status is from 200 to 599, not {self.status}")
-        _check_seconds("retry_after_s", self.retry_after_s)
+        check_seconds("retry_after_s", self.retry_after_s)
 
 
 CODES = (
@@ -109,8 +88,8 @@ class Latency(Effect):
     sigma: float | None = field(default=None, metadata=about("the spread, when log-normal"))
 
     def __post_init__(self) -> None:
-        _check_seconds("seconds", self.seconds)
-        _check_seconds("most_s", self.most_s)
+        check_seconds("seconds", self.seconds)
+        check_seconds("most_s", self.most_s)
         if (self.distribution == "uniform") != (self.most_s is not None):
             raise UsageError('most_s goes with distribution "uniform", and uniform needs it')
         if self.most_s is not None and self.most_s < self.seconds:
@@ -148,17 +127,6 @@ KINDS: Mapping[str, type[Effect]] = {
 """Every effect by its word."""
 
 
-def check_point(effect: Effect, at: Point) -> None:
-    """Refuse a point at which the effect can't act.
-
-    Raises:
-        UsageError: The text names those at which it can.
-    """
-    if at.moment not in effect.moments:
-        fitting = ", ".join("frame=n" if m is Moment.FRAME else m.value for m in effect.moments)
-        raise UsageError(f"{effect.kind} cannot act at {at}; it acts at {fitting}")
-
-
 def read_effect(table: object) -> Effect:
     """The effect that a table with a `kind` describes.
 
@@ -194,6 +162,7 @@ def effect_schema() -> dict[str, Any]:
 __all__ = [
     "ARRIVED",
     "KINDS",
+    "LONGEST_S",
     "Close",
     "Effect",
     "Hold",
@@ -201,7 +170,6 @@ __all__ = [
     "Reset",
     "RpcError",
     "Status",
-    "check_point",
     "effect_schema",
     "read_effect",
     "write_effect",

@@ -146,8 +146,8 @@ class RequestMatch:
             and (self.port is None or self.port == asked.port)
             and (self.api_key is None or self.api_key == asked.api_key)
             and (self.template is None or self.template in (asked.template, asked.template_alias))
-            and (self.path is None or _found(self._path, self.path, asked.path))
-            and (self.command is None or _found(self._command, self.command, asked.command))
+            and (self.path is None or fits(self._path, self.path, asked.path))
+            and (self.command is None or fits(self._command, self.command, asked.command))
             and all(asked.metadata.get(key) == text for key, text in self.metadata.items())
             and self._since_ns <= asked.at_ns
             and (self._until_ns is None or asked.at_ns < self._until_ns)
@@ -155,7 +155,8 @@ class RequestMatch:
         )
 
 
-def _found(pattern: re.Pattern[str], text: str, searched: str | None) -> bool:
+def fits(pattern: re.Pattern[str], text: str, searched: str | None) -> bool:
+    """Whether a text, if there is one, fits a pattern that `compiled` made of `text`."""
     if searched is None:
         return False
     search: Any = pattern.search if text.startswith(_REGEX) else pattern.match

@@ -95,7 +95,7 @@ def rules_of(chosen: Profile, seed: int) -> Sequence[FaultRule]:
             f"{chosen.name}: {part.label} (seed {seed})",
             part.match,
             part.effect,
-            part.effect.default_point if part.at is None else part.at,
+            part.effect.point_for(part.match) if part.at is None else part.at,
             seed=seed,
         )
         for part in chosen.parts

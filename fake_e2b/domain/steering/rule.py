@@ -8,8 +8,9 @@ from typing import Any, TypeVar
 
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.forms import about, nearest, read, write
-from fake_e2b.domain.steering.effects import Effect, check_point, read_effect, write_effect
-from fake_e2b.domain.steering.match import RequestMatch, operations_of
+from fake_e2b.domain.steering.effect import Effect
+from fake_e2b.domain.steering.effects import read_effect, write_effect
+from fake_e2b.domain.steering.match import RequestMatch
 from fake_e2b.domain.steering.point import Point, point
 
 Kind = TypeVar("Kind")
@@ -39,13 +40,7 @@ class FaultRule:
             raise UsageError(f"a rule's name is printable and without '/', not {self.name!r}")
         if self.times is not None and self.times < 1:
             raise UsageError(f"times is at least 1, not {self.times}")
-        check_point(self.effect, self.at)
-        fitting = frozenset().union(*map(operations_of, self.effect.only_for))
-        if not self.match.operations <= fitting:
-            raise UsageError(
-                f"{self.effect.kind} acts on {' and '.join(self.effect.only_for)} only, "
-                f"not on {self.match.operation}"
-            )
+        self.effect.check(self.match, self.at)
 
 
 KEYS = ("name", "match", "effect", "at", "times", "seed")
@@ -95,7 +90,7 @@ def make_rule(
     Raises:
         UsageError: As `FaultRule`, and as `point`.
     """
-    where = effect.default_point if at is None else point(at)
+    where = effect.point_for(match) if at is None else point(at)
     chosen = free_name(f"{match.operation} {effect.kind}") if name is None else name
     return FaultRule(chosen, match, effect, where, times, seed)
 
