@@ -12,6 +12,11 @@ if TYPE_CHECKING:
 
 _SHOWN = 20
 _WIDTH = 200
+_REFUSED = 400
+_COMES_WITH_REQUESTS = frozenset(
+    {"created", "resumed", "paused", "killed", "updated", "forked", "snapshotted"}
+    | {"processStarted", "processEnded"}
+)
 
 
 class Watched:
@@ -41,7 +46,7 @@ class Watched:
         """The last requests, one paragraph each, as a person reads them."""
         if self._kept is not None:
             return self._kept
-        records = self._fake.journal.records(since=self._since)
+        records = self._fake.journal.records(since=self._since, where=_worth_showing)
         lines = []
         if len(records) > _SHOWN:
             lines.append(f"({len(records) - _SHOWN} earlier ones left out)")
@@ -59,7 +64,7 @@ class Watched:
             yield f"+{after_s:.3f} s {record.operation}{sandbox}"
         if record.body:
             yield f"    {'sent: ' if record.method else ''}{_cut(record.body)}"
-        if record.answer:
+        if record.answer and (record.status or 0) >= _REFUSED:
             yield f"    answer: {_cut(record.answer)}"
         if record.traceback:
             yield from (f"    {line}" for line in record.traceback.splitlines())
@@ -76,6 +81,11 @@ def leak_message(sandboxes: Sequence[str]) -> str:
         "fixture e2b_sandbox, or allow it with --fake-e2b-leaks=ignore or "
         "@pytest.mark.fake_e2b(leaks='ignore')"
     )
+
+
+def _worth_showing(record: JournalRecord) -> bool:
+    """Whether it says more than the requests do."""
+    return record.operation not in _COMES_WITH_REQUESTS
 
 
 def _outcome(record: JournalRecord) -> str:

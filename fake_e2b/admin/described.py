@@ -8,6 +8,8 @@ TAG = "fake"
 STRING = {"type": "string"}
 WHOLE = {"type": "integer", "minimum": 0}
 BOOLEAN = {"type": "boolean"}
+INSTANT = {"type": "string", "format": "date-time"}
+TEXTS = {"type": "object", "additionalProperties": STRING}
 
 
 def operation(

@@ -1,84 +1,117 @@
-"""`/_fake/journal`: what was asked of the fake, as JSON."""
+"""`/_fake/journal`: what was asked of the fake and what happened in it, as JSON."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
+from fake_e2b.admin.journal_following import follow
 from fake_e2b.admin.parts import AdminParts
 from fake_e2b.admin.query import parameters, whole_number
+from fake_e2b.backend.journal_query import Query
 from fake_e2b.domain.errors import UsageError
-from fake_e2b.domain.journal import JournalRecord, RecordKind
-from fake_e2b.wire.timestamps import format_instant
+from fake_e2b.wire.journal import record_json, record_line
 
 FILTERS = {
-    "since": "first sequence number (`next` of an earlier answer)",
-    "until": "sequence number to stop before",
-    "kind": "request or state",
-    "operation": "operation name, e.g. createSandbox or Process.Start",
+    "since": "first sequence number (`next` of an earlier answer), or an instant of the fake's "
+    "clock such as 2026-11-27T10:00:00Z",
+    "until": "sequence number or instant to stop before",
+    "kind": "request, state, process, fault or stub",
+    "operation": "operation or event, e.g. createSandbox or processEnded, or a pattern: Process.*",
     "method": "HTTP method",
     "path": "text that the path contains",
     "sandbox": "sandbox ID",
     "status": "HTTP status",
+    "metadata": "pairs that the sandbox's metadata hold: name=value&name=value, encoded",
+    "command": "text in the command line or code; a pattern; after re: a regular expression",
+    "text": "text that stands anywhere in path, body, answer, output or traceback",
     "last": "only so many, the newest",
 }
 """The query's parameters and what each asks for; all given must hold."""
-_NUMBERS = ("since", "until", "status", "last")
+FORMS = {
+    "details": "true adds each request as a curl command and as a call of the Python SDK",
+    "format": "json, or jsonl: one record a line",
+    "follow": "true, with format=jsonl: go on with what comes, until the client leaves",
+}
+"""The parameters that say how the answer looks."""
+JSON_LINES = "application/x-ndjson"
+_NUMBERS = ("status", "last")
+_TEXTS = ("kind", "operation", "path", "command", "text")
 
 
 async def journal(parts: AdminParts, request: Request) -> Response:
     """The records that pass every filter, in order; `next` is where to go on from."""
-    given = parameters(request, FILTERS)
-    numbers = {name: whole_number(name, given[name]) for name in _NUMBERS if name in given}
-    following = parts.journal.mark()
-    records = parts.journal.records(
-        since=numbers.get("since", 0),
-        until=numbers.get("until"),
-        kind=_kind(given["kind"]) if "kind" in given else None,
-        operation=given.get("operation"),
-        method=given["method"].upper() if "method" in given else None,
-        path=given.get("path"),
-        sandbox_id=given.get("sandbox"),
-        status=numbers.get("status"),
-        last=numbers.get("last"),
-    )
+    given = parameters(request, {**FILTERS, **FORMS})
+    details, following = _flag(given, "details"), _flag(given, "follow")
+    if given.get("format", "json") not in ("json", "jsonl"):
+        raise UsageError(f"parameter 'format' must be json or jsonl, not '{given['format']}'")
+    lines = given.get("format") == "jsonl"
+    if following and not lines:
+        raise UsageError("parameter 'follow' goes with format=jsonl")
+    query = _query(given)
+    if following:
+        return StreamingResponse(
+            follow(parts.journal, query, details=details), media_type=JSON_LINES
+        )
+    next_one = parts.journal.mark()
+    records = parts.journal.records(query)
+    if lines:
+        text = "".join(record_line(record, details=details) for record in records)
+        return Response(text, media_type=JSON_LINES)
     return JSONResponse(
         {
-            "records": [record_shown(record) for record in records],
+            "records": [record_json(record, details=details) for record in records],
             "oldest": parts.journal.oldest,
-            "next": following,
+            "next": next_one,
         }
     )
 
 
-def record_shown(record: JournalRecord) -> dict[str, Any]:
-    """A record in the API's own style: camelCase, RFC 3339, milliseconds."""
-    return {
-        "sequence": record.sequence,
-        "at": format_instant(record.at_ns),
-        "realAt": format_instant(record.real_ns),
-        "kind": record.kind.value,
-        "operation": record.operation,
-        "method": record.method,
-        "path": record.path,
-        "sandboxID": record.sandbox_id,
-        "status": record.status,
-        "durationMs": None if record.duration_ns is None else record.duration_ns / 1e6,
-        "client": record.client,
-        "headers": [list(header) for header in record.headers],
-        "body": record.body,
-        "received": record.received,
-        "sent": record.sent,
-        "answer": record.answer,
-        "traceback": record.traceback,
-    }
+def _query(given: dict[str, str]) -> Query:
+    conditions: dict[str, Any] = {name: given[name] for name in _TEXTS if name in given}
+    conditions |= {name: whole_number(name, given[name]) for name in _NUMBERS if name in given}
+    for name in ("since", "until"):
+        if name in given:
+            conditions[name] = _place(name, given[name])
+    if "method" in given:
+        conditions["method"] = given["method"].upper()
+    if "sandbox" in given:
+        conditions["sandbox_id"] = given["sandbox"]
+    if "metadata" in given:
+        conditions["metadata"] = _pairs(given["metadata"])
+    return Query(**conditions)
 
 
-def _kind(text: str) -> RecordKind:
+def _place(name: str, text: str) -> int | datetime:
+    if not (len(text) > 4 and text[4:5] == "-"):
+        return whole_number(name, text)
     try:
-        return RecordKind(text)
+        instant = datetime.fromisoformat(text)
     except ValueError:
-        kinds = " or ".join(kind.value for kind in RecordKind)
-        raise UsageError(f"parameter 'kind' must be {kinds}, not '{text}'") from None
+        instant = None
+    if instant is None or instant.tzinfo is None:
+        raise UsageError(
+            f"parameter '{name}' must be a whole number or an instant such as "
+            f"2026-11-27T10:00:00Z, not '{text}'"
+        )
+    return instant
+
+
+def _pairs(text: str) -> dict[str, str]:
+    try:
+        return dict(parse_qsl(text, keep_blank_values=True, strict_parsing=True))
+    except ValueError:
+        raise UsageError(
+            f"parameter 'metadata' must be name=value pairs joined by &, not '{text}'"
+        ) from None
+
+
+def _flag(given: dict[str, str], name: str) -> bool:
+    text = given.get(name, "false")
+    if text not in ("true", "false"):
+        raise UsageError(f"parameter '{name}' must be true or false, not '{text}'")
+    return text == "true"

@@ -10,8 +10,10 @@ from starlette.responses import JSONResponse, Response
 from fake_e2b.admin.clock import FARTHEST_S
 from fake_e2b.admin.described import (
     BOOLEAN,
+    INSTANT,
     STRING,
     TAG,
+    TEXTS,
     WHOLE,
     an_object,
     array,
@@ -20,10 +22,9 @@ from fake_e2b.admin.described import (
     or_null,
     reference,
 )
-from fake_e2b.admin.journal import FILTERS
+from fake_e2b.admin.openapi_journal import journal_paths, journal_schemas
 from fake_e2b.admin.openapi_steering import steering_paths, steering_schemas
 from fake_e2b.admin.parts import AdminParts
-from fake_e2b.admin.query import LARGEST
 
 
 async def openapi(parts: AdminParts, request: Request) -> Response:
@@ -40,7 +41,12 @@ def joined(document: dict[str, Any]) -> dict[str, Any]:
         "paths": {**document.get("paths", {}), **admin_paths()},
         "components": {
             **components,
-            "schemas": {**components.get("schemas", {}), **_SCHEMAS, **steering_schemas()},
+            "schemas": {
+                **components.get("schemas", {}),
+                **_SCHEMAS,
+                **steering_schemas(),
+                **journal_schemas(),
+            },
         },
     }
 
@@ -61,20 +67,7 @@ def admin_paths() -> dict[str, Any]:
         "/_fake/reset": {
             "post": operation("fakeReset", "Make all as after the start", ok("FakeReset"))
         },
-        "/_fake/journal": {
-            "get": {
-                **operation("fakeJournal", "What was asked", ok("FakeJournal"), can_refuse=True),
-                "parameters": [
-                    {
-                        "name": name,
-                        "in": "query",
-                        "description": text,
-                        "schema": _FILTER_SCHEMAS.get(name, STRING),
-                    }
-                    for name, text in FILTERS.items()
-                ],
-            }
-        },
+        **journal_paths(),
         "/_fake/clock": {
             "get": operation("fakeClock", "What time it is for the fake", ok("FakeClock"))
         },
@@ -96,27 +89,15 @@ def admin_paths() -> dict[str, Any]:
     }
 
 
-_NUMBER = {**WHOLE, "maximum": LARGEST}
-_INSTANT = {"type": "string", "format": "date-time"}
-_TEXTS = {"type": "object", "additionalProperties": STRING}
-_FILTER_SCHEMAS: dict[str, dict[str, Any]] = {
-    "since": _NUMBER,
-    "until": _NUMBER,
-    "status": _NUMBER,
-    "last": _NUMBER,
-    "kind": {"type": "string", "enum": ["request", "state"]},
-}
-
-
 _CLOCK = {
     "mode": {"type": "string", "enum": ["manual", "real"]},
-    "now": _INSTANT,
-    "nextDeadline": or_null(_INSTANT),
+    "now": INSTANT,
+    "nextDeadline": or_null(INSTANT),
 }
 _SCHEMAS: dict[str, Any] = {
     "FakeUsageError": an_object(code=WHOLE, message=STRING),
     "FakeHealth": an_object(status=STRING, version=STRING),
-    "FakeEnv": _TEXTS,
+    "FakeEnv": TEXTS,
     "FakeReset": an_object(next=WHOLE),
     "FakeDocument": {"type": "object"},
     "FakeClock": an_object(**_CLOCK),
@@ -139,30 +120,10 @@ _SCHEMAS: dict[str, Any] = {
         alias=STRING,
         teamID=STRING,
         state=STRING,
-        startedAt=_INSTANT,
-        endAt=_INSTANT,
+        startedAt=INSTANT,
+        endAt=INSTANT,
         onTimeout=STRING,
         autoResume=BOOLEAN,
-        metadata=_TEXTS,
-    ),
-    "FakeJournal": an_object(records=array(reference("FakeRecord")), oldest=WHOLE, next=WHOLE),
-    "FakeRecord": an_object(
-        sequence=WHOLE,
-        at=_INSTANT,
-        realAt=_INSTANT,
-        kind=_FILTER_SCHEMAS["kind"],
-        operation=STRING,
-        method=STRING,
-        path=STRING,
-        sandboxID=or_null(STRING),
-        status=or_null(WHOLE),
-        durationMs=or_null({"type": "number"}),
-        client=STRING,
-        headers=array(array(STRING)),
-        body=STRING,
-        received=WHOLE,
-        sent=WHOLE,
-        answer=STRING,
-        traceback=or_null(STRING),
+        metadata=TEXTS,
     ),
 }

@@ -11,9 +11,9 @@ import traceback
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from fake_e2b.backend.journal import BODY_SHOWN, Journal
+from fake_e2b.backend.journal import ANSWER_KEPT, BODY_KEPT, BODY_SHOWN, JOURNAL_KEY, Journal
 from fake_e2b.domain.errors import FakeE2BError
-from fake_e2b.domain.journal import JournalRecord
+from fake_e2b.domain.journal import RECORD_KEY, JournalRecord
 from fake_e2b.domain.operations import Plane
 from fake_e2b.wire.host import ENVD_PORT, INTERPRETER_PORT
 
@@ -23,15 +23,17 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-_JOURNAL = "fake_e2b.journal"
-_RECORD = "fake_e2b.record"
 _REFUSED = 400
+_JSON = b"application/json"
+_TYPE, _ENCODING = len(b"content-type"), len(b"content-encoding")
+_MORE = 64
+"""Room for what stands around a message: whether it is whole shows when its end was seen."""
 _PLANES = {ENVD_PORT: Plane.ENVD, INTERPRETER_PORT: Plane.INTERPRETER}
 
 
 def record_of(scope: Scope) -> JournalRecord | None:
     """The record of the request being served; None outside a `Recorder`."""
-    record: JournalRecord | None = scope.get(_RECORD)
+    record: JournalRecord | None = scope.get(RECORD_KEY)
     return record
 
 
@@ -43,7 +45,7 @@ def identify(scope: Scope, *, sandbox_id: str | None = None, port: int | None = 
     record = record_of(scope)
     if record is None:
         return
-    journal: Journal = scope[_JOURNAL]
+    journal: Journal = scope[JOURNAL_KEY]
     plane = Plane.CONTROL if port is None else _PLANES.get(port, Plane.PORT)
     journal.identify(record, plane, sandbox_id=sandbox_id)
 
@@ -73,28 +75,36 @@ class Recorder:
         record = journal.open(
             scope.get("method", "GET"), _path(scope), scope["headers"], _client(scope)
         )
-        scope[_JOURNAL] = journal
-        scope[_RECORD] = record
-        answer = b""
+        scope[JOURNAL_KEY] = journal
+        scope[RECORD_KEY] = record
+        body = answer = b""
+        answer_room = 0
 
         async def heard() -> Message:
+            nonlocal body
             message = await receive()
             chunk = message.get("body")
             if chunk:
-                if not record.received:
-                    journal.keep_body(record, bytes(chunk[: 2 * BODY_SHOWN]))
+                if len(body) == record.received <= BODY_KEPT:
+                    body += chunk[: BODY_KEPT + _MORE - len(body)]
                 record.received += len(chunk)
+            if body and not record.body and not message.get("more_body"):
+                journal.keep_body(record, body)
             return message
 
         async def said(message: Message) -> None:
-            nonlocal answer
+            nonlocal answer, answer_room
             chunk = message.get("body")
             if chunk:
                 record.sent += len(chunk)
-                if len(answer) < BODY_SHOWN and (record.status or 0) >= _REFUSED:
-                    answer += bytes(chunk[:BODY_SHOWN])
+                if len(answer) < answer_room:
+                    answer += chunk[: answer_room - len(answer)]
             elif "status" in message:
-                record.status = message["status"]
+                record.status = status = message["status"]
+                if _is_json(message):
+                    answer_room = ANSWER_KEPT
+                elif status >= _REFUSED:
+                    answer_room = BODY_SHOWN
             await send(message)
 
         try:
@@ -103,7 +113,21 @@ class Recorder:
             leave_traceback(scope, error)
             raise
         finally:
-            journal.close(record, answer=answer)
+            if body and not record.body:
+                journal.keep_body(record, body)
+            whole = answer_room == ANSWER_KEPT and len(answer) == record.sent
+            journal.close(record, answer=answer, whole=whole)
+
+
+def _is_json(start: Message) -> bool:
+    """Whether an answer's head announces JSON that can be read as it is."""
+    found = False
+    for name, value in start.get("headers", ()):
+        if len(name) == _TYPE and name.lower() == b"content-type":
+            found = value.startswith(_JSON)
+        elif len(name) == _ENCODING and name.lower() == b"content-encoding":
+            return False
+    return found
 
 
 def _path(scope: Scope) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Mapping
 
-from fake_e2b.backend.processes import ProcessTable
+from fake_e2b.backend.processes import ProcessListener, ProcessTable
 from fake_e2b.backend.watchers import Watchers
 from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.envd_errors import EnvdError, EnvdKind
@@ -29,6 +29,7 @@ class Envd:
         access_token: What `X-Access-Token` must hold; None leaves every route open.
         env_vars: The variables given when the sandbox was created; every command gets them.
         setup: Whom requests mean that name nobody, and where commands start.
+        on_process: Hears of every process.
 
     Attributes:
         env_vars: The global variables: those given, and the daemon's own `E2B_…`, which win.
@@ -47,6 +48,7 @@ class Envd:
         access_token: str | None,
         env_vars: Mapping[str, str],
         setup: Setup = PLAIN,
+        on_process: ProcessListener | None = None,
     ) -> None:
         self.guest = guest
         self.clock = clock
@@ -60,7 +62,7 @@ class Envd:
         }
         self.default_user = setup.user
         self.default_workdir = setup.workdir or BUILT_IN_USERS[setup.user].home
-        self.processes = ProcessTable(guest, clock)
+        self.processes = ProcessTable(guest, clock, on_process)
         self.watchers = Watchers(guest.files, ids)
 
     def write_identity(self) -> None:

@@ -13,7 +13,7 @@ from copy import deepcopy
 from dataclasses import replace
 
 from fake_e2b.backend.admission import check_timeout
-from fake_e2b.backend.lifecycle import Lifecycle
+from fake_e2b.backend.lifecycle import Lifecycle, Moment
 from fake_e2b.backend.store import Record
 from fake_e2b.backend.together import Together
 from fake_e2b.domain.control_errors import ControlError, ControlKind
@@ -75,6 +75,7 @@ class Forks:
         outcomes: dict[str, ControlError] = {}
 
         layer_id = await self._lifecycle.capture(record, ControlKind.FORK_FAILED)
+        self._lifecycle.tell(Moment.FORKED, source)
 
         async def start(fork: Sandbox) -> None:
             try:

@@ -1,25 +1,52 @@
-"""The bounded record of everything that was asked of the fake.
+"""The bounded record of everything that was asked of the fake, and of what happened in it.
 
 Written on every request, so each step is a few dictionary look-ups: headers are masked once per
-distinct header and shared between records. One thread writes; any thread may read, for readers
-copy the ring in one step.
+distinct header, and what many records have in common is kept once. One thread writes; any thread
+may read, for readers copy the ring in one step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
 
-from fake_e2b.backend.masking import mask_header, mask_json, mask_query
+from fake_e2b.backend.journal_query import Query, select
+from fake_e2b.backend.masking import Secrets, mask_header, mask_json, mask_query
 from fake_e2b.domain.clock import Clock
-from fake_e2b.domain.journal import JournalRecord, RecordKind
+from fake_e2b.domain.journal import Excerpt, JournalRecord, RecordKind, StreamSummary
 from fake_e2b.domain.operations import UNKNOWN, Plane, match_operation
 
-CAPACITY = 10_000
+JOURNAL_KEY = "fake_e2b.journal"
+"""The ASGI scope's key for the journal, beside `domain.journal.RECORD_KEY`."""
+CAPACITY = 100_000
+MAX_BYTES = 60_000_000
+"""What all records may take; a record's share is estimated when its answer has ended."""
+BODY_KEPT = 16_384
+"""The longest JSON body that is kept whole, in bytes."""
+ANSWER_KEPT = 4_096
+"""The longest JSON answer that is kept whole, in bytes."""
 BODY_SHOWN = 300
-"""Characters kept of a request's body and of a refusing answer's."""
-_HEADERS_REMEMBERED = 4096
+"""Characters kept of every other body, and of a refusing answer."""
+TRACEBACK_SHOWN = 20_000
+_REMEMBERED = 4096
+_SHARED_UP_TO = 400
+"""Longer texts are seldom the same twice."""
+_RECORD_BYTES = 440
+"""A record without texts: object, numbers, path, its share of headers. Measured."""
+_STREAM_BYTES = 180
 _ENVELOPE = 5
 """Bytes before the message in a Connect stream: flags and length."""
+_COMPRESSED = 1
+_TRIM = 4096
+_CUT_END = re.compile(rb"[0-9a-f]{8,}\Z")
+_CUT_BEGINNING = re.compile(rb"\A[0-9a-f]{8,}")
+
+_CREATING = frozenset({"createSandbox"})
+_ID_FIELD = '"sandboxID":'
+_Hashable = TypeVar("_Hashable")
+Listener = Callable[[JournalRecord], None]
 
 
 class Journal:
@@ -29,16 +56,32 @@ class Journal:
         clock: The fake's clock.
         real_clock: The machine's; durations are measured with it.
         capacity: Records kept.
+        max_bytes: What they may take, by estimate.
     """
 
-    def __init__(self, clock: Clock, real_clock: Clock, *, capacity: int = CAPACITY) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        real_clock: Clock,
+        *,
+        capacity: int = CAPACITY,
+        max_bytes: int = MAX_BYTES,
+    ) -> None:
         self.capacity = capacity
+        self.max_bytes = max_bytes
+        self.secrets = Secrets()
         self._clock = clock
         self._real_clock = real_clock
-        self._ring: list[JournalRecord] = []
+        # Dropped records leave None at the beginning until it is worth cutting that off.
+        self._ring: list[JournalRecord | None] = []
+        self._gone = 0
         self._next = 0
-        self._first = 0
-        self._headers: dict[tuple[bytes, bytes], tuple[str, str]] = {}
+        self._bytes = 0
+        self._header: dict[tuple[bytes, bytes], tuple[str, str]] = {}
+        self._headers: dict[tuple[tuple[bytes, bytes], ...], tuple[tuple[str, str], ...]] = {}
+        self._shared: dict[Any, Any] = {}
+        self._metadata: dict[str, Mapping[str, str]] = {}
+        self._listeners: tuple[Listener, ...] = ()
 
     # -- writing ---------------------------------------------------------------------------------
 
@@ -58,10 +101,13 @@ class Journal:
             now_ns if self._real_clock is self._clock else self._real_clock.now_ns(),
             RecordKind.REQUEST,
             UNKNOWN,
-            method,
-            mask_query(path),
-            headers=self._masked(headers),
-            client=client,
+            self._once(method),
+            self._once(self.secrets.masked(mask_query(path))),
+            None,
+            None,
+            None,
+            self._once(client),
+            self._masked(tuple(headers)),
         )
         self._append(record)
         return record
@@ -72,61 +118,201 @@ class Journal:
         """Name the record's operation, once it is known which part of the fake it is for."""
         match = match_operation(plane, record.method, record.path.partition("?")[0])
         record.operation = match.operation
-        record.sandbox_id = sandbox_id or match.sandbox_id
+        found = sandbox_id or match.sandbox_id
+        record.sandbox_id = found and self._once(found)
+        if self._listeners:
+            self._tell(record)
 
     def keep_body(self, record: JournalRecord, beginning: bytes) -> None:
-        """Keep what a person can read of the body's beginning."""
+        """Keep what a person can read of the body's beginning, a JSON body whole if it is short."""
         content_type = next((value for name, value in record.headers if name == "content-type"), "")
-        record.body = _readable(content_type, beginning)
+        text, whole = _readable(content_type, beginning)
+        self.keep_text(record, text if whole else text[:BODY_SHOWN])
 
-    def close(self, record: JournalRecord, *, answer: bytes = b"") -> None:
-        """The answer ended, or was cut off; `answer` is the beginning of a refusal's body."""
+    def keep_text(self, record: JournalRecord, text: str) -> None:
+        """Keep a body that was decoded already."""
+        if len(text) > BODY_KEPT:
+            text = text[:BODY_SHOWN]
+        record.body = self._once(self.secrets.masked(mask_json(text)))
+        if self._listeners:
+            self._tell(record)
+
+    def close(self, record: JournalRecord, *, answer: bytes = b"", whole: bool = False) -> None:
+        """The answer ended, or was cut off.
+
+        Args:
+            answer: The beginning of a refusal's body, or a JSON answer.
+            whole: Whether it is all of it, to be kept up to `ANSWER_KEPT`.
+        """
         record.duration_ns = self._real_clock.now_ns() - record.real_ns
         if answer:
-            record.answer = mask_json(answer[:BODY_SHOWN].decode("utf-8", "replace"))
+            text = answer[: ANSWER_KEPT if whole else BODY_SHOWN].decode("utf-8", "replace")
+            record.answer = self._once(self.secrets.masked(mask_json(text)))
+            if record.operation in _CREATING and record.sandbox_id is None:
+                record.sandbox_id = self._made(text)
+        if record.stream is not None:
+            self._settle(record.stream)
+        if record.traceback is not None:
+            record.traceback = self.secrets.masked(record.traceback[-TRACEBACK_SHOWN:])
+        if self._has(record):
+            self._grow(_texts(record))
+        if self._listeners:
+            self._tell(record)
 
     def note(
-        self, operation: str, *, sandbox_id: str | None = None, detail: str = ""
+        self,
+        operation: str,
+        *,
+        kind: RecordKind = RecordKind.STATE,
+        sandbox_id: str | None = None,
+        detail: str = "",
+        details: Mapping[str, object] | None = None,
+        traceback: str | None = None,
+        since_ns: int | None = None,
     ) -> JournalRecord:
-        """Record something that the fake did by itself, e.g. ``note("expired", sandbox_id=…)``."""
+        """Record something that is no request, e.g. ``note("paused", sandbox_id=…)``.
+
+        Args:
+            operation: A word of `domain.journal.EVENTS`, or any other.
+            detail: A sentence.
+            details: Instead of a sentence, an object that JSON can hold.
+            since_ns: When it began, by the machine's clock.
+        """
+        text = json.dumps(details, ensure_ascii=False, separators=(",", ":")) if details else detail
+        real_ns = self._real_clock.now_ns()
         record = JournalRecord(
             self._next,
-            self._clock.now_ns(),
-            self._real_clock.now_ns(),
-            RecordKind.STATE,
+            real_ns if self._real_clock is self._clock else self._clock.now_ns(),
+            real_ns,
+            kind,
             operation,
-            sandbox_id=sandbox_id,
-            body=detail,
-            duration_ns=0,
+            sandbox_id=sandbox_id and self._once(sandbox_id),
+            body=self._once(self.secrets.masked(mask_json(text[:BODY_KEPT]))),
+            duration_ns=0 if since_ns is None else real_ns - since_ns,
+            traceback=traceback,
         )
         self._append(record)
+        self._grow(_texts(record))
+        if self._listeners:
+            self._tell(record)
         return record
+
+    def know(self, sandbox_id: str, metadata: Mapping[str, str] | None) -> None:
+        """Remember a sandbox's metadata, so that records are found by them."""
+        if metadata:
+            if len(self._metadata) >= self.capacity:
+                del self._metadata[next(iter(self._metadata))]
+            self._metadata[sandbox_id] = dict(metadata)
 
     def clear(self) -> None:
         """Forget every record; sequence numbers go on."""
         self._ring = []
-        self._first = self._next
+        self._gone = self._bytes = 0
+        self._header.clear()
+        self._headers.clear()
+        self._shared.clear()
+        self._metadata.clear()
+        self.secrets.clear()
+
+    def on_change(self, listener: Listener) -> Callable[[], None]:
+        """Call `listener` whenever a record is new, named or complete; returns what ends that.
+
+        It is called by the thread that writes and must return at once.
+        """
+        self._listeners = (*self._listeners, listener)
+
+        def end() -> None:
+            self._listeners = tuple(each for each in self._listeners if each is not listener)
+
+        return end
+
+    def _tell(self, record: JournalRecord) -> None:
+        for listener in self._listeners:
+            listener(record)
 
     def _append(self, record: JournalRecord) -> None:
-        if len(self._ring) < self.capacity:
-            self._ring.append(record)
-        else:
-            self._ring[(self._next - self._first) % self.capacity] = record
+        self._ring.append(record)
         self._next += 1
+        self._grow(_RECORD_BYTES)
+        if len(self._ring) - self._gone > self.capacity:
+            self._drop()
 
-    def _masked(self, headers: Iterable[tuple[bytes, bytes]]) -> tuple[tuple[str, str], ...]:
-        known = self._headers
-        shown = []
-        for header in headers:
-            pair = known.get(header)
-            if pair is None:
-                if len(known) >= _HEADERS_REMEMBERED:
-                    known.clear()
-                name = header[0].decode("latin-1")
-                pair = (name, mask_header(name, header[1].decode("latin-1")))
-                known[header] = pair
-            shown.append(pair)
-        return tuple(shown)
+    def _grow(self, by: int) -> None:
+        self._bytes += by
+        while self._bytes > self.max_bytes and self._gone < len(self._ring) - 1:
+            self._drop()
+
+    def _drop(self) -> None:
+        record = self._ring[self._gone]
+        self._ring[self._gone] = None
+        self._gone += 1
+        if record is not None:
+            self._bytes -= _RECORD_BYTES + (0 if record.is_open else _texts(record))
+        if self._gone >= _TRIM and self._gone * 2 > len(self._ring):
+            del self._ring[: self._gone]
+            self._gone = 0
+
+    def _has(self, record: JournalRecord) -> bool:
+        return record.sequence >= self.oldest
+
+    def _settle(self, stream: StreamSummary) -> None:
+        """A stream has ended: mask what came out, keep once what many streams have in common."""
+        frames = tuple(stream.frames.items())
+        stream.frames = self._shared.setdefault(frames, stream.frames)
+        for excerpt in (stream.stdout, stream.stderr, stream.pty):
+            if excerpt is not None:
+                self._mask_excerpt(excerpt)
+
+    def _mask_excerpt(self, excerpt: Excerpt) -> None:
+        head, tail = excerpt.head, excerpt.tail
+        left_out = excerpt.size - len(head) - len(tail)
+        if tail and not left_out:
+            head, tail = head + tail, b""
+        shown = [self._masked_bytes(part) for part in (head, tail)]
+        if left_out:
+            # Half a token may stand where something is left out.
+            shown = [_CUT_END.sub(b"****", shown[0]), _CUT_BEGINNING.sub(b"****", shown[1])]
+        excerpt.head, excerpt.tail = shown
+        excerpt.size = left_out + len(shown[0]) + len(shown[1])
+
+    def _masked_bytes(self, data: bytes) -> bytes:
+        text = data.decode("utf-8", "surrogateescape")
+        masked = self.secrets.masked(text)
+        return data if masked is text else masked.encode("utf-8", "surrogateescape")
+
+    def _made(self, answer: str) -> str | None:
+        _, found, rest = answer.partition(_ID_FIELD)
+        parts = rest.split('"', 2)
+        return self._once(parts[1].partition("-")[0]) if found and len(parts) == 3 else None
+
+    def _once(self, value: _Hashable) -> _Hashable:
+        """The value that was kept before, if there was an equal one."""
+        if isinstance(value, str) and len(value) > _SHARED_UP_TO:
+            return value
+        shared = self._shared
+        if len(shared) >= _REMEMBERED:
+            shared.clear()
+        kept: _Hashable = shared.setdefault(value, value)
+        return kept
+
+    def _masked(self, headers: tuple[tuple[bytes, bytes], ...]) -> tuple[tuple[str, str], ...]:
+        found = self._headers.get(headers)
+        if found is None:
+            found = tuple([self._masked_one(header) for header in headers])
+            if len(self._headers) >= _REMEMBERED:
+                self._headers.clear()
+            self._headers[headers] = found
+        return found
+
+    def _masked_one(self, header: tuple[bytes, bytes]) -> tuple[str, str]:
+        pair = self._header.get(header)
+        if pair is None:
+            if len(self._header) >= _REMEMBERED:
+                self._header.clear()
+            name, value = header[0].decode("latin-1"), header[1].decode("latin-1")
+            pair = (self._once(name), self.secrets.masked(mask_header(name, value)))
+            self._header[header] = pair
+        return pair
 
     # -- reading ---------------------------------------------------------------------------------
 
@@ -137,56 +323,75 @@ class Journal:
     @property
     def oldest(self) -> int:
         """The smallest sequence number still kept (`mark()` when there is none)."""
-        return max(self._first, self._next - self.capacity)
+        return self._next - (len(self._ring) - self._gone)
 
-    def records(
-        self,
-        *,
-        since: int = 0,
-        until: int | None = None,
-        kind: RecordKind | None = None,
-        operation: str | None = None,
-        method: str | None = None,
-        path: str | None = None,
-        sandbox_id: str | None = None,
-        status: int | None = None,
-        last: int | None = None,
-    ) -> Sequence[JournalRecord]:
+    @property
+    def size(self) -> int:
+        """Bytes that the records take, by estimate."""
+        return self._bytes
+
+    @property
+    def metadata(self) -> Mapping[str, Mapping[str, str]]:
+        """Of every sandbox that has any, by ID."""
+        return self._metadata
+
+    def records(self, query: Query | None = None, **conditions: Any) -> Sequence[JournalRecord]:
         """What was recorded, in order; every condition given must hold.
 
         Args:
-            since: First sequence number, from `mark`.
-            until: The sequence number to stop before.
-            path: Text that the path contains.
-            last: Only so many, the newest.
+            query: The conditions; else they are given as arguments, named as `Query`'s fields.
+
+        Raises:
+            UsageError: There is no such condition.
         """
-        found = [
-            record
-            for record in self._in_order()
-            if record.sequence >= since
-            and (until is None or record.sequence < until)
-            and (kind is None or record.kind is kind)
-            and (operation is None or record.operation == operation)
-            and (method is None or record.method == method)
-            and (path is None or path in record.path)
-            and (sandbox_id is None or record.sandbox_id == sandbox_id)
-            and (status is None or record.status == status)
-        ]
-        return found if last is None else found[max(0, len(found) - last) :]
+        if query is None:
+            query = Query.of(conditions)
+        return select(self._copy(), query, self._metadata)
 
-    def _in_order(self) -> list[JournalRecord]:
-        copy = self._ring[:]
-        if len(copy) < self.capacity:
-            return copy
-        return sorted(copy, key=lambda record: record.sequence)
+    def _copy(self) -> list[JournalRecord]:
+        copy: list[Any] = self._ring[:]
+        first = 0
+        if copy and copy[0] is None:
+            low, high = 0, len(copy)
+            while low < high:
+                middle = (low + high) // 2
+                if copy[middle] is None:
+                    low = middle + 1
+                else:
+                    high = middle
+            first = low
+        return copy[first:] if first else copy
 
 
-def _readable(content_type: str, beginning: bytes) -> str:
+def _texts(record: JournalRecord) -> int:
+    """Bytes of what a record has beyond every other."""
+    size = len(record.body) + len(record.answer)
+    if record.traceback is not None:
+        size += len(record.traceback)
+    stream = record.stream
+    if stream is not None:
+        size += _STREAM_BYTES
+        for excerpt in (stream.stdout, stream.stderr, stream.pty):
+            if excerpt is not None:
+                size += _STREAM_BYTES + len(excerpt.head) + len(excerpt.tail)
+    return size
+
+
+def _readable(content_type: str, beginning: bytes) -> tuple[str, bool]:
+    """The text, and whether it is JSON that may be kept whole."""
     if not beginning:
-        return ""
+        return "", False
     media_type = content_type.partition(";")[0].strip().lower()
+    is_json = media_type == "application/json"
+    whole = is_json and len(beginning) <= BODY_KEPT
     if media_type == "application/connect+json":
-        beginning = beginning[_ENVELOPE:]
-    elif media_type != "application/json" and not media_type.startswith("text/"):
-        return f"({media_type or 'no content type'})"
-    return mask_json(beginning[:BODY_SHOWN].decode("utf-8", "replace"))
+        if beginning[0] & _COMPRESSED:
+            return "(compressed)", False
+        size = int.from_bytes(beginning[1:_ENVELOPE], "big")
+        whole = _ENVELOPE + size <= min(len(beginning), BODY_KEPT)
+        beginning = beginning[_ENVELOPE : _ENVELOPE + size]
+    elif not is_json and not media_type.startswith("text/"):
+        return f"({media_type or 'no content type'})", False
+    if not whole:
+        beginning = beginning[: 4 * BODY_SHOWN]
+    return beginning.decode("utf-8", "replace"), whole

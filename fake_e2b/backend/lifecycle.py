@@ -36,6 +36,8 @@ class Moment(Enum):
     KILLED = "killed"
     UPDATED = "updated"
     FAILED = "failed"
+    FORKED = "forked"
+    SNAPSHOTTED = "snapshotted"
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,12 +68,14 @@ class Logs:
         self._shelves: OrderedDict[SandboxID, _Shelf] = OrderedDict()
 
     def note(self, event: LifecycleEvent) -> None:
-        """Log a moment of a sandbox's life."""
+        """Log a moment of a sandbox's life; what copies its files is none that logs tell."""
+        message = _MESSAGES.get(event.moment)
+        if message is None:
+            return
         fields = {"logger": "orchestrator", "event": event.moment.value}
         if event.cause is not None:
             fields["error"] = repr(event.cause)
         level = LogLevel.INFO if event.cause is None else LogLevel.ERROR
-        message = _MESSAGES[event.moment]
         self.append(event.sandbox, LogEntry(event.at_ns, level, message, fields))
 
     def append(self, sandbox: Sandbox, entry: LogEntry) -> None:

@@ -6,6 +6,7 @@ Journals are printed into test reports, and those are kept by CI services for an
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 
 SECRET_HEADERS = frozenset(
     {
@@ -29,7 +30,16 @@ _SECRET_FIELD = re.compile(
     r'((?:[^"\\]|\\.)*)',
     re.IGNORECASE,
 )
-_SIGNATURE = re.compile(r"((?:^|[?&])signature=)([^&]*)")
+_SECRET_PARAMETER = re.compile(
+    r"((?:^|[?&])(?:signature|[\w.-]*?(?:access|api|auth)[_-]?(?:token|key)|token|password|secret)=)"
+    r"([^&]*)",
+    re.IGNORECASE,
+)
+_KEY = re.compile(r"(?:sk_)?e2b_[0-9a-f]{8,}")
+_DIGITS = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+_SECRET_NAME = re.compile(r"token|secret|passw|credential|signature|api-?key", re.IGNORECASE)
+_SECRETS_REMEMBERED = 20_000
+_TOKEN_DIGITS = 64
 
 
 def mask(secret: str) -> str:
@@ -42,11 +52,24 @@ def mask(secret: str) -> str:
 
 
 def mask_header(name: str, value: str) -> str:
-    """The header's value as the journal keeps it; `name` is in lower case."""
-    if name not in SECRET_HEADERS:
+    """The header's value as the journal keeps it; `name` is in lower case.
+
+    Basic credentials without a password name a user and hide nothing, so they stay.
+    """
+    if name not in SECRET_HEADERS and not _SECRET_NAME.search(name):
         return value
     scheme, space, credentials = value.partition(" ")
+    if scheme.lower() == "basic" and _is_bare_name(credentials):
+        return value
     return f"{scheme} {mask(credentials)}" if space else mask(value)
+
+
+def _is_bare_name(credentials: str) -> bool:
+    try:
+        name, colon, password = b64decode(credentials, validate=True).partition(b":")
+    except ValueError:
+        return False
+    return bool(name and colon) and not password
 
 
 def mask_json(text: str) -> str:
@@ -63,7 +86,39 @@ def mask_json(text: str) -> str:
 
 
 def mask_query(path: str) -> str:
-    """A path with its query, the signature of a signed URL masked."""
-    if "signature=" not in path:
+    """A path with its query; signatures and tokens in it are masked."""
+    if "=" not in path:
         return path
-    return _SIGNATURE.sub(lambda found: found[1] + mask(found[2]), path)
+    return _SECRET_PARAMETER.sub(lambda found: found[1] + mask(found[2]), path)
+
+
+class Secrets:
+    """Masks what is a secret wherever it stands: keys by their form, tokens that it was told of.
+
+    The newest tokens are remembered, which are those of sandboxes that exist.
+    """
+
+    def __init__(self) -> None:
+        self._tokens: dict[str, None] = {}
+
+    def add(self, token: str | None) -> None:
+        """Mask this token from now on; it has 64 hexadecimal digits."""
+        if token is not None:
+            self._tokens[token] = None
+            if len(self._tokens) > _SECRETS_REMEMBERED:
+                del self._tokens[next(iter(self._tokens))]
+
+    def masked(self, text: str) -> str:
+        """The text without secrets."""
+        if "e2b_" in text:
+            text = _KEY.sub(lambda found: mask(found[0]), text)
+        if len(text) >= _TOKEN_DIGITS and self._tokens:
+            text = _DIGITS.sub(self._unless_known, text)
+        return text
+
+    def _unless_known(self, found: re.Match[str]) -> str:
+        return mask(found[0]) if found[0] in self._tokens else found[0]
+
+    def clear(self) -> None:
+        """Forget the tokens."""
+        self._tokens.clear()

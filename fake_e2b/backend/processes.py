@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from fake_e2b.backend.spawning import Command, go_reason, spawn_command
 from fake_e2b.domain.clock import SECOND_NS, Clock
@@ -46,6 +46,18 @@ class Ended:
     ended_at_ns: int
 
 
+class ProcessListener(Protocol):
+    """Hears of every process of a table."""
+
+    def started(self, started: Started) -> None:
+        """It runs."""
+        ...
+
+    def ended(self, started: Started, end: ProcessExit | None) -> None:
+        """It ended so; None: it goes with its sandbox."""
+        ...
+
+
 class ProcessTable:
     """All processes started through one daemon.
 
@@ -53,7 +65,8 @@ class ProcessTable:
     `note_end`, so that the time of its end is known.
     """
 
-    def __init__(self, guest: Guest, clock: Clock) -> None:
+    def __init__(self, guest: Guest, clock: Clock, listener: ProcessListener | None = None) -> None:
+        self._listener = listener
         self._guest = guest
         self._clock = clock
         self._started: dict[int, Started] = {}
@@ -74,7 +87,12 @@ class ProcessTable:
             for ended in self._ended.values()
             if ended.pid == started.pid or (tag is not None and ended.tag == tag)
         )
+        replaced = self._started.get(started.pid)
+        if replaced is not None:
+            self.note_end(replaced)
         self._started[started.pid] = started
+        if self._listener is not None:
+            self._listener.started(started)
         return started
 
     def running(self) -> list[Started]:
@@ -127,9 +145,14 @@ class ProcessTable:
         now_ns = self._clock.now_ns()
         self._forget_old(now_ns)
         self._ended[started.pid] = Ended(started.pid, started.tag, end, now_ns)
+        if self._listener is not None:
+            self._listener.ended(started, end)
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Forget everything: the sandbox's end."""
+        if self._listener is not None:
+            for started in self._started.values():
+                self._listener.ended(started, started.process.exit)
         self._started.clear()
         self._ended.clear()
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fake_e2b.backend.lifecycle import Lifecycle
+from fake_e2b.backend.lifecycle import Lifecycle, Moment
 from fake_e2b.backend.store import Record, Store
 from fake_e2b.backend.templates import Templates
 from fake_e2b.domain.clock import Clock
@@ -123,6 +123,7 @@ class Snapshots:
         dropped = template.assign(tag, build)
         if dropped is not None:
             await self._release(dropped)
+        self._lifecycle.tell(Moment.SNAPSHOTTED, sandbox)
         return Snapshot(template, tag)
 
     def _template_for(

@@ -31,6 +31,7 @@ from fake_e2b.data_plane.frames import (
     encode_message,
 )
 from fake_e2b.data_plane.guard import Guard, Interruption
+from fake_e2b.data_plane.journaling import keep_message
 from fake_e2b.domain.envd_errors import EnvdError
 from fake_e2b.domain.errors import GapError
 from fake_e2b.wire import envelope
@@ -118,6 +119,8 @@ class ConnectService:
                 await writer.end(failure)
                 return
             inbox = Inbox(receive, opening, method.request, self._max_bytes)
+            if method.client_streams:
+                inbox.summary = writer.summary
             await _serve_frames(method, handler, call, inbox, writer, receive)
         elif failure is not None:
             await _answer_failure(send, failure, call)
@@ -139,6 +142,7 @@ class ConnectService:
             if opening.request_gzip and body:
                 body = envelope.gunzip(body, self._max_bytes)
             request = decode_message(opening.content_type, method.request, body)
+            keep_message(call.scope, opening, method.request, request)
             guard.watch_later(_WATCH_AFTER_S)
             response = await handler(request, call)
             payload = encode_message(opening.content_type, method.response, response)
@@ -201,6 +205,7 @@ async def _serve_frames(
             await writer.message(await handler(inbox, call))
         else:
             request = await inbox.only()
+            keep_message(call.scope, inbox.opening, method.request, request)
             guard.watch_later(0)
             if not method.server_streams:
                 await writer.message(await handler(request, call))

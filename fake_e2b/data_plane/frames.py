@@ -8,6 +8,8 @@ from urllib.parse import quote
 
 from fake_e2b.data_plane.asgi import ClientGoneError, Receive, Send
 from fake_e2b.data_plane.call import Call
+from fake_e2b.data_plane.journaling import count_failure, count_message, open_stream
+from fake_e2b.domain.journal import StreamSummary
 from fake_e2b.wire import envelope
 from fake_e2b.wire.connect import GRPC_STATUS, Code, ConnectFailure, ContentType, Opening
 from fake_e2b.wire.proto_schema import MessageType
@@ -22,11 +24,13 @@ class Inbox:
         self, receive: Receive, opening: Opening, kind: MessageType, max_bytes: int
     ) -> None:
         self._receive = receive
-        self._opening = opening
+        self.opening = opening
         self._kind = kind
         self._max_bytes = max_bytes
         self._reader = envelope.FrameReader(max_bytes)
         self._ended = False
+        self.summary: StreamSummary | None = None
+        """Counts the messages, if it is there."""
         self.on_end: Callable[[], None] | None = None
         """Called once, when the whole request was received."""
 
@@ -58,15 +62,18 @@ class Inbox:
                 return None
             await self._pull()
         payload = envelope.payload_of(
-            received, compression=self._opening.request_gzip, max_bytes=self._max_bytes
+            received, compression=self.opening.request_gzip, max_bytes=self._max_bytes
         )
         flags = received.flags & ~envelope.COMPRESSED
         if flags:
             await self._finish(flags)
             return None
-        if not payload:
-            return {}
-        return decode_message(self._opening.content_type, self._kind, payload)
+        message: Message = {}
+        if payload:
+            message = decode_message(self.opening.content_type, self._kind, payload)
+        if self.summary is not None:
+            self.summary.heard(next(iter(message), "empty"))
+        return message
 
     async def _pull(self) -> None:
         event = await self._receive()
@@ -105,6 +112,7 @@ class FrameWriter:
         self._kind = kind
         self._call = call
         self._started = started
+        self.summary = open_stream(call.scope)
         # Keepalives come from a task of their own.
         self._lock = asyncio.Lock()
 
@@ -122,10 +130,14 @@ class FrameWriter:
             framed = envelope.frame(payload)
         async with self._lock:
             await self._start()
+            if self.summary is not None:
+                count_message(self.summary, message, len(payload))
             await self._send({"type": "http.response.body", "body": framed, "more_body": True})
 
     async def end(self, failure: ConnectFailure | None) -> None:
         """Write the last frame."""
+        if failure is not None and self.summary is not None:
+            count_failure(self.summary, failure)
         if self._opening.content_type.protocol == "grpc-web":
             framed = self._grpc_end(failure)
         else:

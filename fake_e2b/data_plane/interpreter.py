@@ -15,9 +15,11 @@ from starlette.responses import JSONResponse, PlainTextResponse, RedirectRespons
 
 from fake_e2b.backend.executions import Batch, Context, ContextClosedError, Execution
 from fake_e2b.backend.interpreter import Interpreter
+from fake_e2b.data_plane.journaling import count_lines, open_stream
 from fake_e2b.data_plane.target import target_of
 from fake_e2b.domain.errors import GapError
 from fake_e2b.domain.interpreter_errors import InterpreterError
+from fake_e2b.domain.journal import StreamSummary
 from fake_e2b.domain.kernel import KernelStartError
 from fake_e2b.wire import interpreter as wire
 
@@ -145,7 +147,7 @@ async def _execute(scope: Scope, receive: Receive, send: Send) -> None:
     gone = asyncio.ensure_future(_wait_until_gone(receive))
     try:
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        await _stream(execution, gone, send)
+        await _stream(execution, gone, send, open_stream(scope))
     except ContextClosedError:
         # The sandbox ended. The server breaks the connection, and the client then asks whether
         # the sandbox is still there: an answer that merely ended would look complete.
@@ -155,7 +157,12 @@ async def _execute(scope: Scope, receive: Receive, send: Send) -> None:
         execution.leave()
 
 
-async def _stream(execution: Execution, gone: asyncio.Future[None], send: Send) -> None:
+async def _stream(
+    execution: Execution,
+    gone: asyncio.Future[None],
+    send: Send,
+    summary: StreamSummary | None,
+) -> None:
     """Send the run's lines; `_Gone` when nobody reads them any more."""
     await _unless_gone(execution.begin(), gone)
     reading: asyncio.Future[Batch | None] | None = None
@@ -168,16 +175,22 @@ async def _stream(execution: Execution, gone: asyncio.Future[None], send: Send) 
             if gone.done():
                 raise _Gone
             if not reading.done():
+                if summary is not None:
+                    summary.wrote("keepalive", len(wire.KEEPALIVE))
                 await _send_body(send, wire.KEEPALIVE)
                 continue
             batch, reading = reading.result(), None
             if batch is None:
                 break
             lines = [wire.line(message, batch.at_ns) for message in batch.messages]
+            if summary is not None:
+                count_lines(summary, batch.messages, lines)
             await _send_body(send, b"".join(lines))
     finally:
         if reading is not None:
             reading.cancel()
+    if summary is not None:
+        summary.wrote("end_of_execution", len(wire.END))
     await send({"type": "http.response.body", "body": wire.END})
 
 

@@ -11,6 +11,7 @@ from fake_e2b.admin.app import admin_app
 from fake_e2b.admin.parts import AdminParts
 from fake_e2b.backend.control import ControlBackend
 from fake_e2b.backend.journal import Journal
+from fake_e2b.backend.journal_events import JournalEvents
 from fake_e2b.backend.sandboxes import Expired
 from fake_e2b.backend.settings import ControlSettings
 from fake_e2b.backend.steering import RuleInForce, RuleTable
@@ -70,8 +71,9 @@ class Fake:
         )
         self.ids = IdSource(settings.seed)
         self.journal = Journal(self.clock, real_clock)
+        self.happened = JournalEvents(self.journal)
         self.runtime = choose_runtime(settings.runtime, at_start=True)
-        self._machines = Machines(self.clock, self.ids)
+        self._machines = Machines(self.clock, self.ids, self.happened.processes)
         self.backend = ControlBackend(
             clock=self.clock,
             ids=self.ids,
@@ -103,6 +105,7 @@ class Fake:
         open_requests = OpenRequests()
         self.backend.sandboxes.on_departure(open_requests.cut)
         self.backend.sandboxes.on_expiry(self._note_expiry)
+        self.backend.sandboxes.on_event(self.happened.lifecycle)
         self._index = StoreIndex(self.backend.sandboxes)
         self.app: App = Gateway(
             Planes(
@@ -211,16 +214,19 @@ class Fake:
 
     def _note_fault(self, each: RuleInForce, asked: Asked) -> None:
         rule = each.rule
-        what = f"{rule.name}: {rule.effect.kind} at {rule.at} of {asked.operation}"
-        self.journal.note("fault", sandbox_id=asked.sandbox_id, detail=what)
+        self.happened.fault(rule.name, rule.effect.kind, asked=asked, details={"at": str(rule.at)})
 
     def _note_expiry(self, expired: Expired) -> None:
-        self.journal.note("expired", sandbox_id=expired.sandbox_id, detail=_BECOMES[expired.action])
+        details = {"becomes": _BECOMES[expired.action]}
+        self.journal.note("expired", sandbox_id=expired.sandbox_id, details=details)
 
     def _note_failure(self, error: BaseException) -> None:
         LOGGER.error("what was due failed", exc_info=error)
-        record = self.journal.note("due", detail=f"{type(error).__name__}: {error}")
-        record.traceback = "".join(traceback.format_exception(error))
+        self.journal.note(
+            "due",
+            details={"error": f"{type(error).__name__}: {error}"},
+            traceback="".join(traceback.format_exception(error)),
+        )
 
 
 async def _together(steps: Iterable[Awaitable[None]]) -> None:

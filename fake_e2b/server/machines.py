@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 from fake_e2b.backend.envd import Envd
 from fake_e2b.backend.interpreter import Interpreter
 from fake_e2b.backend.machine import Machine
+from fake_e2b.backend.processes import ProcessListener
 from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.ids import IdSource
 from fake_e2b.domain.ports import Guest
@@ -17,9 +19,16 @@ from fake_e2b.server.start_command import Starter
 
 
 class Machines:
-    """Boots machines; `boot` is the backend's `MachineFactory`."""
+    """Boots machines; `boot` is the backend's `MachineFactory`.
 
-    def __init__(self, clock: Clock, ids: IdSource) -> None:
+    Args:
+        on_process: Makes what hears of a sandbox's processes.
+    """
+
+    def __init__(
+        self, clock: Clock, ids: IdSource, on_process: Callable[[Sandbox], ProcessListener]
+    ) -> None:
+        self._on_process = on_process
         self._clock = clock
         self._ids = ids
         self._kernels = KernelHost()
@@ -40,6 +49,7 @@ class Machines:
             access_token=sandbox.envd_access_token,
             env_vars=sandbox.env_vars,
             setup=sandbox.setup,
+            on_process=self._on_process(sandbox),
         )
         # After the request that boots it has its answer, and before any other is read.
         asyncio.get_running_loop().call_soon(_write_identity, envd)

@@ -5,6 +5,7 @@ from fake_e2b.testing.activation import activated
 from fake_e2b.testing.fake import FakeClock, FakeE2B
 from fake_e2b.testing.faults import FakeFaults, Fault
 from fake_e2b.testing.gates import FakeGates, Gate, GateTimeoutError
+from fake_e2b.testing.journal import FakeJournal, JournalFile, JournalMismatchError
 from fake_e2b.testing.leaks import FakeE2BLeakWarning, running_sandboxes
 from fake_e2b.testing.profiles import Profile
 
@@ -14,9 +15,12 @@ __all__ = [
     "FakeE2BLeakWarning",
     "FakeFaults",
     "FakeGates",
+    "FakeJournal",
     "Fault",
     "Gate",
     "GateTimeoutError",
+    "JournalFile",
+    "JournalMismatchError",
     "JournalRecord",
     "Profile",
     "activated",

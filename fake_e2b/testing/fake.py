@@ -9,7 +9,6 @@ import socket
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 
-from fake_e2b.backend.journal import Journal
 from fake_e2b.backend.sandboxes import Expired
 from fake_e2b.domain.clock import SECOND_NS
 from fake_e2b.domain.errors import UsageError
@@ -29,6 +28,7 @@ from fake_e2b.server.tls import Tls
 from fake_e2b.testing.environment import Environment, completed
 from fake_e2b.testing.faults import FakeFaults
 from fake_e2b.testing.gates import FakeGates
+from fake_e2b.testing.journal import FakeJournal
 from fake_e2b.testing.kept_transports import forget_transports
 from fake_e2b.testing.sdk_age import TlsChoice, wants_tls
 from fake_e2b.testing.templates import SandboxTemplate
@@ -157,6 +157,7 @@ class FakeE2B:
         self._running: tuple[Fake, ServerThread, Address] | None = None
         self._environment: Environment | None = None
         self._names: LocalhostNames | None = None
+        self._journal: FakeJournal | None = None
         self.clock = FakeClock(self)
         self.faults = FakeFaults(self._fake_and_thread)
         self.gates = FakeGates(self._fake_and_thread, self.faults)
@@ -189,6 +190,7 @@ class FakeE2B:
             undo.pop_all()
         self._tls = tls
         self._running = fake, thread, address
+        self._journal = FakeJournal(fake.journal)
         if self._set_environment:
             self._environment = Environment(self.env())
             self._environment.set()
@@ -212,6 +214,8 @@ class FakeE2B:
             if running is not None:
                 running[1].stop()
         finally:
+            if self._journal is not None:
+                self._journal.close()
             if tls is not None:
                 tls.close()
 
@@ -292,9 +296,11 @@ class FakeE2B:
     # -- what tests ask of it --------------------------------------------------------------------
 
     @property
-    def journal(self) -> Journal:
-        """The record of everything that was asked."""
-        return self._fake().journal
+    def journal(self) -> FakeJournal:
+        """The record of everything that was asked and that happened."""
+        self._parts()
+        assert self._journal is not None
+        return self._journal
 
     def sandboxes(self) -> list[Sandbox]:
         """Every sandbox that exists, running and paused, oldest first; copies."""

@@ -116,7 +116,10 @@ class Gate:
         if came:
             return self.requests
         fake, _ = self._running()
-        asked = [f"{each.operation} ({each.status or 'open'})" for each in fake.journal.records()]
+        asked = [
+            f"{each.operation} ({each.status or 'open'})"
+            for each in fake.journal.records(kind="request")
+        ]
         raise GateTimeoutError(
             f"{len(self._held.arrived)} of {count} requests came to the gate {self.name!r} within "
             f"{timeout_s:g} s; what the fake was asked last: {', '.join(asked[-10:]) or 'nothing'}"

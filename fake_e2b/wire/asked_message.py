@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +14,6 @@ from fake_e2b.wire.protojson import from_json
 
 MOST_READ = 1 << 20
 """Bytes; of a longer body nothing is read."""
-_SHELLS = frozenset({"bash", "sh"})
 _METHODS = envd_schema().methods
 
 
@@ -48,26 +46,6 @@ def asked_message(path: str, headers: Mapping[str, str], data: bytes) -> Any:
         return json.loads(data)
     except (ConnectFailure, ProtoError, ValueError, RecursionError):
         return None
-
-
-def command_line(operation: str, message: Any) -> str | None:
-    """What is to run: the line that the shell of `Process.Start` is given, the code of `execute`.
-
-    A process that is not started by way of a shell is shown as one would type it.
-    """
-    if not isinstance(message, dict):
-        return None
-    if operation == "execute":
-        code = message.get("code")
-        return code if isinstance(code, str) else None
-    if operation != "Process.Start":
-        return None
-    process = message.get("process", {})
-    command, arguments = process.get("cmd", ""), list(process.get("args", ()))
-    is_shell = command.rpartition("/")[2] in _SHELLS
-    if is_shell and len(arguments) >= 2 and arguments[-2].endswith("c"):
-        return str(arguments[-1])
-    return shlex.join([command, *arguments])
 
 
 def _message(method: Method, headers: Mapping[str, str], data: bytes) -> Any:

@@ -234,5 +234,12 @@ def test_a_table_says_the_same_as_python(fake: FakeE2B) -> None:
 def test_every_hit_is_in_the_journal(fake: FakeE2B) -> None:
     fake.faults.add("getHealth", effects.Status(503), name="ill")
     httpx.get(f"{fake.url}/health")
-    [hit] = fake.journal.records(operation="fault")
-    assert "ill" in hit.body
+    [hit] = fake.journal.records(operation="faultHit")
+    [asked] = fake.journal.records(operation="getHealth")
+    assert hit.json == {
+        "rule": "ill",
+        "effect": "status",
+        "operation": "getHealth",
+        "request": asked.sequence,
+        "at": "arrived",
+    }

@@ -100,7 +100,7 @@ def test_what_the_fake_did_by_itself_is_shown_among_the_requests(inner):
         """
         def test_failing(fake_e2b):
             fake_e2b.journal.note("expired", sandbox_id="i0a", detail="killed at its end")
-            record = fake_e2b.journal.open("POST", "/execute", (), "")
+            record = fake_e2b._fake().journal.open("POST", "/execute", (), "")
             record.traceback = "Traceback:\\n  somewhere"
             raise AssertionError
         """

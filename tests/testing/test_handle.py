@@ -86,7 +86,8 @@ def test_a_program_finds_the_fake_by_the_variables_alone() -> None:
             timeout=60,
         )
         assert finished.returncode == 0, finished.stderr
-        operations = [record.operation for record in fake.journal.records()]
+        requests = fake.journal.records(kind=RecordKind.REQUEST)
+        operations = [record.operation for record in requests]
         assert operations == ["createSandbox", "killSandbox"]
 
 
@@ -230,10 +231,10 @@ def test_the_journal_notes_what_ran_out_of_time() -> None:
         killed = Sandbox.create(timeout=60)
         Sandbox.create().kill()
         fake.clock.advance(seconds=60)
-        notes = fake.journal.records(kind=RecordKind.STATE)
-        assert [(each.operation, each.sandbox_id, each.body) for each in notes] == [
-            ("expired", paused.sandbox_id, "paused"),
-            ("expired", killed.sandbox_id, "killed"),
+        notes = fake.journal.records(kind=RecordKind.STATE, operation="expired")
+        assert [(each.sandbox_id, each.json) for each in notes] == [
+            (paused.sandbox_id, {"becomes": "paused"}),
+            (killed.sandbox_id, {"becomes": "killed"}),
         ]
         assert notes[1].at_ns - notes[0].at_ns >= 29_000_000_000
 

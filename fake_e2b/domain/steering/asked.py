@@ -25,6 +25,7 @@ class Asked:
             `execute`; else None.
         body: A JSON body, or the first message of an RPC; None where it is neither, or too long.
         port: The sandbox's port that it is for.
+        sequence: Its number in the journal; None outside one.
     """
 
     operation: str
@@ -40,3 +41,4 @@ class Asked:
     command: str | None = None
     body: Any = None
     port: int | None = None
+    sequence: int | None = None

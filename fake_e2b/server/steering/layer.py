@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fake_e2b.admin.recorder import record_of
 from fake_e2b.backend.steering import RuleInForce, RuleTable
 from fake_e2b.domain.clock import Clock
+from fake_e2b.domain.command_line import command_of
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.domain.steering.asked import Asked
 from fake_e2b.domain.steering.effects import Hold
@@ -14,7 +16,6 @@ from fake_e2b.server.steering.exchange import Act, Exchange
 from fake_e2b.server.steering.gates import Gates
 from fake_e2b.server.steering.peek import Peek
 from fake_e2b.server.streams import App, Receive, Scope, Send
-from fake_e2b.wire.asked_message import command_line
 
 Lookup = Callable[[str], Sandbox | None]
 
@@ -77,6 +78,7 @@ class Steering:
         sandbox = None if sandbox_id is None else self._lookup(sandbox_id)
         wanted = body if operation == "createSandbox" and isinstance(body, dict) else {}
         bearer = headers.get("authorization", "").removeprefix("Bearer ")
+        record = record_of(scope)
         return Asked(
             operation=operation,
             method=scope["method"],
@@ -88,9 +90,10 @@ class Steering:
             template=wanted.get("templateID") if sandbox is None else sandbox.template_id,
             template_alias=None if sandbox is None else sandbox.alias,
             api_key=headers.get("x-api-key") or bearer or None,
-            command=command_line(operation, body),
+            command=command_of(operation, body),
             body=body,
             port=port,
+            sequence=None if record is None else record.sequence,
         )
 
 

@@ -14,6 +14,7 @@ from fake_e2b.backend.journal import Journal
 from fake_e2b.backend.steering import RuleTable
 from fake_e2b.domain.clock import SECOND_NS, ManualClock
 from fake_e2b.domain.ids import IdSource, SandboxID, TeamID, TemplateID
+from fake_e2b.domain.journal import RecordKind, StreamSummary
 from fake_e2b.domain.operations import Plane
 from fake_e2b.domain.ports import Capability
 from fake_e2b.domain.sandbox import Sandbox, State
@@ -165,16 +166,53 @@ async def test_the_journal_is_read_with_filters(client, parts):
     assert await found("path=/i0") == [1, 2]
     assert await found("method=get&status=200&kind=request&last=1") == [2]
     assert await found("kind=state") == []
+    parts.journal.know("i0b", {"userId": "5", "name": "a&b"})
+    assert await found("metadata=userId%3D5%26name%3Da%2526b") == [2]
+    assert await found("metadata=userId%3D6") == []
+    assert await found("text=sandboxes/i0a") == [1]
+    assert await found("operation=*Sandboxes") == [0]
+    assert await found("since=2027-01-15T08:00:00Z&until=2027-01-15T08:00:01Z") == [0, 1, 2]
+    assert await found("since=2027-01-15T08:00:01Z") == []
+
+
+async def test_the_journal_is_read_as_lines(client, parts):
+    for path in ("/sandboxes", "/sandboxes/i0a"):
+        parts.journal.close(parts.journal.open("GET", path, [], ""))
+    answer = await client.get("/_fake/journal?format=jsonl&path=i0a")
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    (line,) = answer.text.splitlines()
+    assert json.loads(line)["path"] == "/sandboxes/i0a"
+
+
+async def test_processes_and_commands_are_found_by_what_they_run(client, parts):
+    for command in ("npm install", "npm test"):
+        parts.journal.note("processStarted", kind=RecordKind.PROCESS, details={"command": command})
+
+    async def found(query):
+        records = (await client.get("/_fake/journal", params=query)).json()["records"]
+        return [record["command"] for record in records]
+
+    assert await found({"command": "npm"}) == ["npm install", "npm test"]
+    assert await found({"command": "npm i*"}) == ["npm install"]
+    assert await found({"command": "re:t$"}) == ["npm test"]
+    assert await found({"kind": "process", "last": "1"}) == ["npm test"]
 
 
 @pytest.mark.parametrize(
     ("query", "says"),
     [
-        ("sinse=1", "known are: kind, last, method, operation"),
+        ("sinse=1", "known are: command, details, follow, format, kind, last, metadata, method"),
         ("last=1&last=2", "'last' is given twice"),
         ("last=-1", "'last' must be a whole number from 0, e.g. last=20"),
         ("since=" + "9" * 5000, "'since' must be a whole number"),
-        ("kind=fault", "'kind' must be request or state, not 'fault'"),
+        ("kind=faults", "did you mean 'fault'?"),
+        ("since=2026-11-27", "whole number or an instant such as 2026-11-27T10:00:00Z"),
+        ("metadata=userId", "name=value pairs"),
+        ("command=re:(", "no regular expression"),
+        ("format=csv", "'format' must be json or jsonl, not 'csv'"),
+        ("details=yes", "'details' must be true or false"),
+        ("follow=true", "goes with format=jsonl"),
+        ("format=jsonl&follow=1", "'follow' must be true or false"),
     ],
 )
 async def test_a_wrong_filter_is_refused_with_the_right_form(client, query, says):
@@ -272,6 +310,7 @@ async def test_the_document_describes_every_page_beside_the_api(client):
         ("GET", "/_fake/state", None),
         ("GET", "/_fake/env", None),
         ("GET", "/_fake/journal", None),
+        ("GET", "/_fake/journal?details=true", None),
         ("GET", "/_fake/journal?last=x", None),
         ("GET", "/_fake/clock", None),
         ("POST", "/_fake/clock/advance", {"seconds": 1}),
@@ -289,6 +328,9 @@ async def test_every_answer_is_as_the_document_says(client, parts, world, method
     world.sandboxes.append(sandbox(metadata=None))
     parts.journal.open("GET", "/sandboxes", [(b"accept", b"*/*")], "127.0.0.1:1")
     parts.journal.note("expired", sandbox_id="i0a")
+    streamed = parts.journal.open("POST", "/process.Process/Start", [], "")
+    streamed.stream = StreamSummary()
+    streamed.stream.wrote("start", 1)
     answer = await client.request(method, path, json=body)
     document = (await client.get("/_fake/openapi.json")).json()
     operation = document["paths"][path.partition("?")[0]][method.lower()]

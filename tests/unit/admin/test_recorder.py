@@ -29,6 +29,10 @@ async def refuse(request: Request) -> Response:
     return JSONResponse({"code": 404, "message": "gone"}, 404)
 
 
+async def say(request: Request) -> Response:
+    return Response("some text", request.path_params["status"], media_type="text/plain")
+
+
 async def fail(request: Request) -> Response:
     raise ArithmeticError("the fake is wrong")
 
@@ -42,6 +46,7 @@ ROUTES = [
     Route("/sandboxes", create, methods=["POST"]),
     Route("/process.Process/Start", start, methods=["POST"]),
     Route("/sandboxes/{id}", refuse),
+    Route("/text/{status:int}", say),
     Route("/fail", fail),
     Route("/hide", hide),
 ]
@@ -80,13 +85,33 @@ async def test_traffic_of_a_sandbox_is_named_by_its_port(client, journal):
     assert (record.operation, record.sandbox_id) == ("Process.Start", "i0a")
 
 
-async def test_the_text_of_a_refusal_is_kept_and_that_of_a_success_is_not(client, journal):
+async def test_json_answers_and_the_texts_of_refusals_are_kept(client, journal):
     await client.get("/sandboxes/i0b")
     await client.post("/sandboxes", json={})
-    assert [(record.sandbox_id, record.answer) for record in journal.records()] == [
-        ("i0b", '{"code":404,"message":"gone"}'),
-        (None, ""),
+    await client.get("/text/200")
+    await client.get("/text/500")
+    assert [record.answer for record in journal.records()] == [
+        '{"code":404,"message":"gone"}',
+        '{"sandboxID":"i0a"}',
+        "",
+        "some text",
     ]
+
+
+async def test_a_request_that_makes_a_sandbox_is_the_sandboxs(client, journal):
+    await client.post("/sandboxes", json={})
+    assert [record.sandbox_id for record in journal.records()] == ["i0a"]
+
+
+async def test_a_body_that_comes_in_pieces_is_kept_whole(client, journal):
+    async def pieces():
+        for piece in (b'{"templateID": ', b'"base",', b' "timeout": 5}'):
+            yield piece
+
+    await client.post("/sandboxes", content=pieces(), headers={"Content-Type": "application/json"})
+    (record,) = journal.records()
+    assert record.json == {"templateID": "base", "timeout": 5}
+    assert record.received == 36
 
 
 @pytest.mark.parametrize(("path", "text"), [("/fail", "the fake is wrong"), ("/hide", "hidden")])

@@ -1,13 +1,17 @@
 from __future__ import annotations
 
 import json
+import re
+from base64 import b64encode
+from datetime import UTC, datetime
 
 import pytest
 
-from fake_e2b.backend.journal import BODY_SHOWN, Journal
+from fake_e2b.backend.journal import ANSWER_KEPT, BODY_KEPT, BODY_SHOWN, Journal
 from fake_e2b.backend.masking import mask, mask_json, mask_query
-from fake_e2b.domain.clock import ManualClock
-from fake_e2b.domain.journal import RecordKind
+from fake_e2b.domain.clock import SECOND_NS, ManualClock
+from fake_e2b.domain.errors import UsageError
+from fake_e2b.domain.journal import OUTPUT_SHOWN, RecordKind, StreamSummary
 from fake_e2b.domain.operations import Plane
 
 JSON = [(b"content-type", b"application/json")]
@@ -139,8 +143,9 @@ def test_json_bodies_are_shown_with_their_secrets_masked(journal):
 
 def test_long_bodies_are_cut(journal):
     record = ask(journal, headers=JSON)
-    journal.keep_body(record, b'{"a": "' + b"x" * 4_000)
+    journal.keep_body(record, b'{"a": "' + b"x" * BODY_KEPT)
     assert len(record.body) == BODY_SHOWN
+    assert record.json is None
 
 
 @pytest.mark.parametrize(
@@ -189,3 +194,182 @@ def test_signatures_of_urls_are_masked():
 
 def test_a_short_secret_is_hidden_wholly():
     assert mask("0123456789abcde") == "****"
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/files?signature=v1_0123456789abcdef", "/files?signature=****cdef"),
+        ("/x?access_token=0123456789abcdef&a=1", "/x?access_token=****cdef&a=1"),
+        ("/x?X-Access-Token=short", "/x?X-Access-Token=****"),
+        ("/x?a=e2b_0123456789abcdef", "/x?a=****cdef"),
+        ("/v2/sandboxes?nextToken=abc", "/v2/sandboxes?nextToken=abc"),
+    ],
+)
+def test_secrets_in_urls_are_masked(journal, path, shown):
+    assert journal.open("GET", path, (), "").path == shown
+
+
+def test_keys_are_masked_wherever_they_stand(journal):
+    record = ask(journal, headers=JSON)
+    journal.keep_body(record, b'{"cmd": "curl -H X-API-Key:e2b_0123456789abcdef"}')
+    assert record.json == {"cmd": "curl -H X-API-Key:****cdef"}
+
+
+def test_tokens_that_it_was_told_of_are_masked_wherever_they_stand(journal):
+    token, digest = "ab" * 32, "cd" * 32
+    journal.secrets.add(token)
+    record = ask(journal, headers=JSON)
+    journal.keep_body(record, json.dumps({"cmd": f"echo {token} {digest}"}).encode())
+    record.stream = StreamSummary()
+    record.stream.add_output("stdout", f"{token} {digest}".encode())
+    journal.close(record, answer=json.dumps({"seen": token}).encode(), whole=True)
+    note = journal.note("said", detail=token)
+    assert record.json == {"cmd": f"echo ****abab {digest}"}
+    assert record.stdout == f"****abab {digest}"
+    assert record.answer_json == {"seen": "****abab"}
+    assert note.body == "****abab"
+
+
+def test_a_user_without_a_password_is_no_secret(journal):
+    bare, secret = b64encode(b"root:").decode(), b64encode(b"root:hidden").decode()
+    headers = [(b"authorization", f"Basic {each}".encode()) for each in (bare, secret)]
+    assert [value for _, value in ask(journal, headers=headers).headers] == [
+        f"Basic {bare}",
+        "Basic ****" + secret[-4:],
+    ]
+
+
+def test_records_go_when_they_take_too_much(clock, real_clock):
+    journal = Journal(clock, real_clock, max_bytes=50_000)
+    for _ in range(50):
+        record = ask(journal, headers=JSON)
+        journal.keep_body(record, b'{"a": "' + b"x" * 10_000 + b'"}')
+        journal.close(record)
+    assert 3 <= len(journal.records()) <= 5
+    assert journal.size <= 50_000
+    assert journal.records(last=1) == [record]
+    journal.clear()
+    assert journal.size == 0
+
+
+def test_a_request_that_outlives_its_record_is_closed_all_the_same(journal):
+    first = ask(journal)
+    for _ in range(9):
+        journal.close(ask(journal))
+    size = journal.size
+    journal.close(first, answer=b"{}", whole=True)
+    assert first.duration_ns == 0
+    assert journal.size == size
+
+
+def test_what_many_records_have_in_common_is_kept_once(journal):
+    records = [ask(journal, headers=[(b"accept", b"*/*")]) for _ in range(2)]
+    for record in records:
+        record.stream = StreamSummary()
+        record.stream.wrote("start", 1)
+        journal.close(record)
+    assert records[0].headers is records[1].headers
+    assert records[0].stream.frames is records[1].stream.frames
+
+
+def test_answers_are_kept_whole_or_as_a_beginning(journal):
+    whole, long = ask(journal), ask(journal)
+    journal.close(whole, answer=b'{"a": 1}', whole=True)
+    journal.close(long, answer=b'{"a": "' + b"x" * (ANSWER_KEPT - 8), whole=False)
+    assert whole.answer_json == {"a": 1}
+    assert (len(long.answer), long.answer_json) == (BODY_SHOWN, None)
+
+
+def test_a_sandboxs_metadata_find_its_records_and_those_that_asked_for_it(journal):
+    journal.know("i0a", {"userId": "1", "team": "a"})
+    inside = ask(journal, "/sandboxes/i0a", "DELETE")
+    refused = ask(journal, headers=JSON)
+    journal.keep_body(refused, b'{"metadata": {"userId": "1", "team": "a"}}')
+    ask(journal, "/sandboxes/i0b", "DELETE")
+    assert journal.records(metadata={"userId": "1"}) == [inside, refused]
+    assert journal.records(metadata={"userId": "1", "team": "b"}) == []
+
+
+def test_records_are_found_by_command_text_and_predicate(journal):
+    started = ask(journal, "/process.Process/Start", headers=JSON, plane=Plane.ENVD)
+    body = {"process": {"cmd": "/bin/bash", "args": ["-l", "-c", 'echo "é" && npm test']}}
+    journal.keep_body(started, json.dumps(body).encode())
+    ended = journal.note("processEnded", kind=RecordKind.PROCESS, details={"command": "npm i"})
+    ask(journal, "/sandboxes/npm")
+    assert started.command == 'echo "é" && npm test'
+    assert journal.records(command="npm") == [started, ended]
+    assert journal.records(command='echo "é"*') == [started]
+    assert journal.records(command="npm ?") == [ended]
+    assert journal.records(command="re:^npm|é") == [started, ended]
+    assert journal.records(text="npm i") == [ended]
+    assert journal.records(where=lambda record: record.command == "npm i") == [ended]
+    assert journal.records(operation="process*") == [ended]
+
+
+def test_records_are_found_between_instants(journal, clock):
+    first = ask(journal)
+    clock.move_to(3 * SECOND_NS)
+    second = ask(journal)
+    instant = datetime.fromtimestamp(3, UTC)
+    assert journal.records(since=instant) == [second]
+    assert journal.records(until=instant) == [first]
+
+
+@pytest.mark.parametrize(
+    ("conditions", "says"),
+    [
+        ({"comand": "x"}, "did you mean 'command'?"),
+        ({"kind": "requests"}, "did you mean 'request'?"),
+        ({"since": datetime(2026, 1, 1)}, "no time zone"),  # noqa: DTZ001
+        ({"command": "re:("}, "no regular expression"),
+    ],
+)
+def test_a_condition_that_does_not_exist_is_refused(journal, conditions, says):
+    with pytest.raises(UsageError, match=re.escape(says)):
+        journal.records(**conditions)
+
+
+def test_listeners_hear_of_every_change_until_they_are_ended(journal):
+    heard = []
+    end = journal.on_change(lambda record: heard.append((record.operation, record.is_open)))
+    record = ask(journal, headers=JSON)
+    journal.keep_body(record, b"{}")
+    journal.close(record)
+    journal.note("paused")
+    end()
+    journal.note("resumed")
+    assert heard == [
+        ("createSandbox", True),
+        ("createSandbox", True),
+        ("createSandbox", False),
+        ("paused", False),
+    ]
+
+
+def test_a_long_output_shows_its_beginning_and_its_end(journal):
+    record = ask(journal)
+    record.stream = StreamSummary()
+    for number in range(5_000):
+        record.stream.add_output("stdout", f"{number}\n".encode())
+    assert record.stdout is not None
+    assert record.stdout.startswith("0\n1\n")
+    assert record.stdout.endswith("4998\n4999\n")
+    assert f"… {23_890 - OUTPUT_SHOWN} bytes left out …" in record.stdout
+    assert len(record.stdout) < OUTPUT_SHOWN + 50
+    assert record.stderr is None
+    assert record.stream.says("4999")
+    assert not record.stream.says("3000\n")
+
+
+def test_no_part_of_a_token_is_left_where_an_output_is_cut(journal):
+    token = "0123456789abcdef" * 4
+    journal.secrets.add(token)
+    for before, after in ((OUTPUT_SHOWN // 2 - 20, 100), (OUTPUT_SHOWN // 2 - 20, OUTPUT_SHOWN)):
+        record = ask(journal)
+        record.stream = StreamSummary()
+        record.stream.add_output("stdout", b"." * before + token.encode() + b"." * after)
+        journal.close(record)
+        assert record.stdout is not None
+        assert "0123456789" not in record.stdout
+        assert "****" in record.stdout

@@ -1,0 +1,38 @@
+"""The journal as it comes, one line a record, for as long as somebody reads."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from fake_e2b.backend.journal import Journal
+from fake_e2b.backend.journal_query import Query, select
+from fake_e2b.domain.journal import JournalRecord
+from fake_e2b.wire.journal import record_line
+
+_WAITING = 10_000
+"""Records that may wait for a slow reader; more are dropped."""
+
+
+async def follow(journal: Journal, query: Query, *, details: bool) -> AsyncIterator[str]:
+    """Lines of the records that fit, each as soon as it is complete.
+
+    Those complete already come first. A reader that is too slow misses records.
+    """
+    waiting: asyncio.Queue[JournalRecord] = asyncio.Queue(_WAITING)
+
+    def offer(record: JournalRecord) -> None:
+        if not record.is_open and not waiting.full():
+            waiting.put_nowait(record)
+
+    end = journal.on_change(offer)
+    try:
+        complete = [record for record in journal.records(query) if not record.is_open]
+        for record in complete:
+            yield record_line(record, details=details)
+        while True:
+            record = await waiting.get()
+            if select([record], query, journal.metadata):
+                yield record_line(record, details=details)
+    finally:
+        end()
