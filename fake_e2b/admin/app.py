@@ -18,6 +18,7 @@ from fake_e2b.admin.faults import FAULT_PAGES
 from fake_e2b.admin.gates import GATE_PAGES
 from fake_e2b.admin.index import index
 from fake_e2b.admin.journal import journal
+from fake_e2b.admin.journal_expect import expect
 from fake_e2b.admin.openapi import openapi
 from fake_e2b.admin.parts import AdminParts, Page
 from fake_e2b.admin.recorder import App, Receive, Scope, Send
@@ -32,6 +33,7 @@ PAGES: Mapping[str, Mapping[str, Page]] = {
     "/_fake/env": {"GET": env},
     "/_fake/reset": {"POST": reset},
     "/_fake/journal": {"GET": journal},
+    "/_fake/journal/expect": {"POST": expect},
     "/_fake/clock": {"GET": clock},
     "/_fake/clock/advance": {"POST": advance},
     **FAULT_PAGES,

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from fake_e2b.backend.journal import Journal
 from fake_e2b.backend.journal_query import Query, select
 from fake_e2b.domain.journal import JournalRecord
-from fake_e2b.wire.journal import record_line
+from fake_e2b.wire.journal import dropped_line, record_line
 
 _WAITING = 10_000
 """Records that may wait for a slow reader; more are dropped."""
@@ -17,12 +17,19 @@ _WAITING = 10_000
 async def follow(journal: Journal, query: Query, *, details: bool) -> AsyncIterator[str]:
     """Lines of the records that fit, each as soon as it is complete.
 
-    Those complete already come first. A reader that is too slow misses records.
+    Those complete already come first. A reader that is too slow misses records, and a line says
+    how many.
     """
     waiting: asyncio.Queue[JournalRecord] = asyncio.Queue(_WAITING)
+    dropped = 0
 
     def offer(record: JournalRecord) -> None:
-        if not record.is_open and not waiting.full():
+        nonlocal dropped
+        if record.is_open or not select([record], query, journal.metadata):
+            return
+        if waiting.full():
+            dropped += 1
+        else:
             waiting.put_nowait(record)
 
     end = journal.on_change(offer)
@@ -31,8 +38,9 @@ async def follow(journal: Journal, query: Query, *, details: bool) -> AsyncItera
         for record in complete:
             yield record_line(record, details=details)
         while True:
-            record = await waiting.get()
-            if select([record], query, journal.metadata):
-                yield record_line(record, details=details)
+            yield record_line(await waiting.get(), details=details)
+            if dropped:
+                missing, dropped = dropped, 0
+                yield dropped_line(missing)
     finally:
         end()

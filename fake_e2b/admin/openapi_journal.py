@@ -11,13 +11,17 @@ from fake_e2b.admin.described import (
     TEXTS,
     WHOLE,
     an_object,
+    answer,
     array,
+    ok,
     operation,
     or_null,
     reference,
 )
 from fake_e2b.admin.journal import FILTERS, FORMS, JSON_LINES
+from fake_e2b.admin.journal_expect import MISMATCH, Expected
 from fake_e2b.admin.query import LARGEST
+from fake_e2b.domain.forms import schema
 from fake_e2b.domain.journal import RecordKind
 
 _NUMBER = {**WHOLE, "maximum": LARGEST}
@@ -59,6 +63,18 @@ def journal_paths() -> dict[str, Any]:
                 ],
             }
         },
+        "/_fake/journal/expect": {
+            "post": operation(
+                "fakeExpect",
+                "Check what was asked, or wait for it",
+                {
+                    **ok("FakeFound"),
+                    str(MISMATCH): answer("FakeMismatch", "The journal does not hold it"),
+                },
+                body="FakeExpected",
+                can_refuse=True,
+            )
+        },
     }
 
 
@@ -89,6 +105,17 @@ def journal_schemas() -> dict[str, Any]:
     return {
         "FakeJournal": an_object(records=array(reference("FakeRecord")), oldest=WHOLE, next=WHOLE),
         "FakeRecord": record,
+        "FakeExpected": schema(Expected),
+        "FakeFound": an_object(records=array(reference("FakeRecord"))),
+        "FakeMismatch": an_object(
+            code=WHOLE,
+            message=STRING,
+            matched=array(WHOLE),
+            nearest=or_null(reference("FakeRecord")),
+            differences=array(
+                an_object(field=STRING, wanted=STRING, got={}, missing=BOOLEAN, remark=STRING)
+            ),
+        ),
         "FakeStream": an_object(
             frames=_COUNTS,
             received=or_null(_COUNTS),

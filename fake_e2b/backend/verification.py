@@ -155,6 +155,11 @@ class Count:
         return number >= self.at_least and (self.at_most is None or number <= self.at_most)
 
 
+def noted(records: Sequence[JournalRecord]) -> set[str]:
+    """The words of notes that a test wrote itself."""
+    return {record.operation for record in records if record.operation not in EVENTS}
+
+
 def verify(
     records: Sequence[JournalRecord], wanted: Wanted, count: Count, metadata: Metadata
 ) -> list[JournalRecord]:

@@ -60,6 +60,12 @@ def add_parser(commands: Any) -> None:
         metavar="PATH",
         help="write the export lines there once it answers; removed at the end",
     )
+    parser.add_argument(
+        "--journal",
+        type=Path,
+        metavar="FILE",
+        help="write what is asked and what happens there, one JSON object a line",
+    )
     add_fake_options(parser)
     parser.set_defaults(execute=execute)
 
@@ -78,6 +84,8 @@ def execute(arguments: argparse.Namespace) -> int:
         debug_ports=arguments.debug_ports,
     )
     with SignalPipe(_STOPS) as signals, _started(fake, arguments.port):
+        if arguments.journal is not None:
+            fake.journal.stream_to(arguments.journal)
         exports = render("posix", variables(fake, arguments))
         if not is_loopback(arguments.host):
             print(_REMOTE_WARNING.format(host=arguments.host), file=sys.stderr)

@@ -6,7 +6,7 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from fake_e2b.backend.journal import Journal
@@ -15,11 +15,12 @@ from fake_e2b.backend.verification import (
     JournalMismatchError,
     Predicate,
     Wanted,
+    noted,
     verify,
     verify_order,
 )
 from fake_e2b.domain.errors import UsageError
-from fake_e2b.domain.journal import EVENTS, JournalRecord
+from fake_e2b.domain.journal import JournalRecord
 from fake_e2b.testing.journal_file import JournalFile
 
 _GLANCE_S = 0.05
@@ -226,15 +227,7 @@ class FakeJournal:
             ) from error
 
     def _wanted(self, operation: str, fields: Mapping[str, Any], where: Predicate | None) -> Wanted:
-        return Wanted.of(operation, fields, where=where, noted=self._noted())
-
-    def _noted(self) -> Collection[str]:
-        """The words of notes that the test wrote itself."""
-        return {
-            record.operation
-            for record in self.records(kind="state")
-            if record.operation not in EVENTS
-        }
+        return Wanted.of(operation, fields, where=where, noted=noted(self.records(kind="state")))
 
     # -- files -----------------------------------------------------------------------------------
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import queue
 import threading
@@ -15,7 +14,7 @@ from types import TracebackType
 from fake_e2b.backend.journal import Journal
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.journal import JournalRecord
-from fake_e2b.wire.journal import record_line
+from fake_e2b.wire.journal import dropped_line, record_line
 
 WAITING = 10_000
 """Records that may wait for a slow disk; more are dropped and counted."""
@@ -98,7 +97,7 @@ class JournalFile:
                     if self.dropped > self._told:
                         missing = self.dropped - self._told
                         self._told += missing
-                        file.write(json.dumps({"kind": "dropped", "count": missing}) + "\n")
+                        file.write(dropped_line(missing))
                     file.flush()
             except OSError as error:
                 self.error = error

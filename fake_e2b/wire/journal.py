@@ -51,6 +51,11 @@ def record_line(record: JournalRecord, *, details: bool = False) -> str:
     return json.dumps(shown, ensure_ascii=False, separators=(",", ":")) + "\n"
 
 
+def dropped_line(count: int) -> str:
+    """A line in place of records that a reader was too slow for."""
+    return json.dumps({"kind": "dropped", "count": count}) + "\n"
+
+
 def _stream_json(stream: StreamSummary) -> dict[str, Any]:
     return {
         "frames": dict(stream.frames),

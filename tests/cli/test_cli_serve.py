@@ -124,3 +124,25 @@ def test_ctrl_c_in_a_terminal_ends_it():
         terminal.read_until("export E2B_DEBUG=false")
         terminal.type("\x03")
         assert terminal.wait() == 130
+
+
+def test_it_writes_its_journal_to_a_file(tmp_path):
+    path = tmp_path / "journal.jsonl"
+    with started_script("serve", "--port", "0", "--journal", str(path)) as process:
+        variables = read_variables(process)
+        request = urllib.request.Request(
+            f"{variables['E2B_API_URL']}/v2/sandboxes",
+            headers={"X-API-Key": variables["E2B_API_KEY"]},
+        )
+        urllib.request.urlopen(request, timeout=20).close()
+        line = json.loads(wait_until(path.read_text))
+        process.terminate()
+        assert process.wait(30) == 0
+    assert (line["operation"], line["status"]) == ("listSandboxes", 200)
+    assert variables["E2B_API_KEY"] not in path.read_text()
+
+
+def test_a_journal_that_cannot_be_written_ends_it_at_once(tmp_path):
+    finished = run_script("serve", "--port", "0", "--journal", str(tmp_path / "missing" / "file"))
+    assert finished.returncode == 2
+    assert "cannot write the journal to" in finished.stderr
