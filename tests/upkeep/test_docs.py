@@ -1,0 +1,35 @@
+"""The Python tests that stand in docs/ pass as they are, and links lead to files."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+DOCS = sorted((ROOT / "docs").glob("*.md"))
+INI = "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
+
+pytest_plugins = ["pytester"]
+
+
+def code_of(path: Path) -> str:
+    blocks = re.findall(r"```python\n(.*?)```", path.read_text(), re.DOTALL)
+    return "\n\n".join(code for code in blocks if "def test_" in code)
+
+
+@pytest.mark.parametrize("path", [each for each in DOCS if code_of(each)], ids=lambda p: p.stem)
+def test_their_tests_pass(pytester: pytest.Pytester, path: Path) -> None:
+    code = code_of(path)
+    pytester.makeini(INI)
+    pytester.makepyfile(code)
+    outcome = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    outcome.assert_outcomes(passed=len(re.findall(r"^(?:async )?def test_", code, re.MULTILINE)))
+
+
+@pytest.mark.parametrize("path", DOCS, ids=lambda path: path.stem)
+def test_their_links_lead_to_files(path: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
+        if "://" not in target:
+            assert (path.parent / target).exists(), target
