@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from fake_e2b.admin.clock import advance, clock
+from fake_e2b.admin.clock import CLOCK_PAGES
 from fake_e2b.admin.faults import FAULT_PAGES
 from fake_e2b.admin.gates import GATE_PAGES
 from fake_e2b.admin.index import index
@@ -34,8 +34,7 @@ PAGES: Mapping[str, Mapping[str, Page]] = {
     "/_fake/reset": {"POST": reset},
     "/_fake/journal": {"GET": journal},
     "/_fake/journal/expect": {"POST": expect},
-    "/_fake/clock": {"GET": clock},
-    "/_fake/clock/advance": {"POST": advance},
+    **CLOCK_PAGES,
     **FAULT_PAGES,
     **GATE_PAGES,
     "/_fake/openapi.json": {"GET": openapi},

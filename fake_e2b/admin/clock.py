@@ -1,67 +1,89 @@
-"""`/_fake/clock` and `/_fake/clock/advance`."""
+"""`/_fake/clock` and what moves it."""
 
 from __future__ import annotations
 
-import dataclasses
-from enum import Enum
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from fake_e2b.admin.parts import AdminParts
+from fake_e2b.admin.parts import AdminParts, Page
 from fake_e2b.admin.query import json_object
 from fake_e2b.admin.state import clock_shown
-from fake_e2b.domain.clock import SECOND_NS
+from fake_e2b.domain.clock import duration_ns
+from fake_e2b.domain.due import Happening
 from fake_e2b.domain.errors import UsageError
+from fake_e2b.wire.timestamps import format_instant, parse_instant
 
 ADVANCE_FORM = '{"seconds": 60}'
-FARTHEST_S = 100 * 366 * 24 * 3600
-"""A hundred years: what lies beyond cannot be written as a date any more."""
+SET_FORM = '{"to": "2030-01-01T00:00:00Z"}'
 
 
 async def clock(parts: AdminParts, request: Request) -> Response:
-    """What time it is for the fake, and when something becomes due."""
+    """What time it is for the fake, and what becomes due next."""
     return JSONResponse(clock_shown(parts))
 
 
 async def advance(parts: AdminParts, request: Request) -> Response:
-    """Move a manual clock; answers when everything that became due has happened.
+    """Move the clock; answers when everything that became due has happened.
 
     Raises:
-        UsageError: The clock runs by itself, or the body is not of the right form.
+        UsageError: The body is not of the right form.
     """
-    if parts.advance is None:
-        raise UsageError(
-            "this fake's clock runs by itself; start it with clock='manual' "
-            "(command line: --clock manual) to move it"
-        )
     body = await json_object(request, ADVANCE_FORM)
-    happened = await parts.advance(_seconds(body))
-    return JSONResponse(
-        {**clock_shown(parts), "happened": [_happening_shown(each) for each in happened]}
-    )
+    seconds = _only(body, "seconds", ADVANCE_FORM)
+    return _moved(parts, await parts.timekeeper.advance(duration_ns(seconds, ADVANCE_FORM)))
 
 
-def _seconds(body: dict[str, Any]) -> int:
-    seconds: Any = body.get("seconds")
-    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
-    if not is_number or set(body) != {"seconds"}:
-        raise UsageError(f"send {ADVANCE_FORM}: a number of seconds and nothing else")
-    # NaN is refused here too: it compares with nothing.
-    if not 0 <= seconds <= FARTHEST_S:
-        raise UsageError(f"seconds must be between 0 and {FARTHEST_S}: a clock never goes back")
-    return round(float(seconds) * SECOND_NS)
+async def set_clock(parts: AdminParts, request: Request) -> Response:
+    """Move the clock to an instant; else as `advance`.
+
+    Raises:
+        UsageError: The body is not of the right form, or the instant lies before the present.
+    """
+    body = await json_object(request, SET_FORM)
+    text = _only(body, "to", SET_FORM)
+    to_ns = parse_instant(text) if isinstance(text, str) else None
+    if to_ns is None:
+        raise UsageError(f"{text!r} is no date, time and time zone; send {SET_FORM}")
+    return _moved(parts, await parts.timekeeper.set(to_ns))
 
 
-def _happening_shown(happening: object) -> Any:
-    if dataclasses.is_dataclass(happening) and not isinstance(happening, type):
-        return {
-            field.name: _happening_shown(getattr(happening, field.name))
-            for field in dataclasses.fields(happening)
+async def freeze(parts: AdminParts, request: Request) -> Response:
+    """Let the clock stand still."""
+    await parts.timekeeper.freeze()
+    return JSONResponse(clock_shown(parts))
+
+
+async def follow(parts: AdminParts, request: Request) -> Response:
+    """Let the clock go on from where it stands."""
+    await parts.timekeeper.follow()
+    return JSONResponse(clock_shown(parts))
+
+
+def _only(body: dict[str, Any], name: str, form: str) -> Any:
+    if set(body) != {name}:
+        raise UsageError(f"send {form}: {name} and nothing else")
+    return body[name]
+
+
+def _moved(parts: AdminParts, happened: Sequence[Happening]) -> Response:
+    shown = [
+        {
+            "at": format_instant(each.at_ns),
+            "outcome": each.outcome,
+            "sandboxID": each.sandbox_id,
         }
-    if isinstance(happening, Enum):
-        return happening.value
-    if happening is None or isinstance(happening, bool | int | float):
-        return happening
-    return str(happening)
+        for each in happened
+    ]
+    return JSONResponse({**clock_shown(parts), "happened": shown})
+
+
+CLOCK_PAGES: Mapping[str, Mapping[str, Page]] = {
+    "/_fake/clock": {"GET": clock},
+    "/_fake/clock/advance": {"POST": advance},
+    "/_fake/clock/set": {"POST": set_clock},
+    "/_fake/clock/freeze": {"POST": freeze},
+    "/_fake/clock/follow": {"POST": follow},
+}

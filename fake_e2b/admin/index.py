@@ -40,7 +40,7 @@ async def index(parts: AdminParts, request: Request) -> Response:
     clock = clock_shown(parts)
     facts = (
         f"version {__version__}, runtime {parts.runtime.name}, seed {parts.seed}, "
-        f"{clock['mode']} clock at {clock['now']}"
+        f"clock {clock['mode']} at {clock['now']}"
     )
     requests = list(reversed(parts.journal.records(last=_LAST_REQUESTS)))
     links = "".join(

@@ -7,7 +7,6 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from fake_e2b.admin.clock import FARTHEST_S
 from fake_e2b.admin.described import (
     BOOLEAN,
     INSTANT,
@@ -19,9 +18,9 @@ from fake_e2b.admin.described import (
     array,
     ok,
     operation,
-    or_null,
     reference,
 )
+from fake_e2b.admin.openapi_clock import clock_paths, clock_schemas
 from fake_e2b.admin.openapi_journal import journal_paths, journal_schemas
 from fake_e2b.admin.openapi_steering import steering_paths, steering_schemas
 from fake_e2b.admin.parts import AdminParts
@@ -44,6 +43,7 @@ def joined(document: dict[str, Any]) -> dict[str, Any]:
             "schemas": {
                 **components.get("schemas", {}),
                 **_SCHEMAS,
+                **clock_schemas(),
                 **steering_schemas(),
                 **journal_schemas(),
             },
@@ -68,20 +68,7 @@ def admin_paths() -> dict[str, Any]:
             "post": operation("fakeReset", "Make all as after the start", ok("FakeReset"))
         },
         **journal_paths(),
-        "/_fake/clock": {
-            "get": operation("fakeClock", "What time it is for the fake", ok("FakeClock"))
-        },
-        "/_fake/clock/advance": {
-            "post": {
-                **operation(
-                    "fakeAdvance", "Move a manual clock", ok("FakeAdvanced"), can_refuse=True
-                ),
-                "requestBody": {
-                    "required": True,
-                    "content": {"application/json": {"schema": reference("FakeAdvance")}},
-                },
-            }
-        },
+        **clock_paths(),
         **steering_paths(),
         "/_fake/openapi.json": {
             "get": operation("fakeOpenAPI", "This document", ok("FakeDocument"))
@@ -89,23 +76,12 @@ def admin_paths() -> dict[str, Any]:
     }
 
 
-_CLOCK = {
-    "mode": {"type": "string", "enum": ["manual", "real"]},
-    "now": INSTANT,
-    "nextDeadline": or_null(INSTANT),
-}
 _SCHEMAS: dict[str, Any] = {
     "FakeUsageError": an_object(code=WHOLE, message=STRING),
     "FakeHealth": an_object(status=STRING, version=STRING),
     "FakeEnv": TEXTS,
     "FakeReset": an_object(next=WHOLE),
     "FakeDocument": {"type": "object"},
-    "FakeClock": an_object(**_CLOCK),
-    "FakeAdvance": {
-        **an_object(seconds={"type": "number", "minimum": 0, "maximum": FARTHEST_S}),
-        "additionalProperties": False,
-    },
-    "FakeAdvanced": an_object(**_CLOCK, happened=array({})),
     "FakeState": an_object(
         version=STRING,
         seed=WHOLE,

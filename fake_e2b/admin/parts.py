@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from fake_e2b.backend.journal import Journal
 from fake_e2b.backend.steering import RuleTable
-from fake_e2b.domain.clock import Clock
+from fake_e2b.domain.clock import MovableClock
+from fake_e2b.domain.due import Deadline, Happening
 from fake_e2b.domain.ports import Runtime
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.domain.steering.asked import Asked
@@ -31,6 +32,15 @@ class HeldGate(Protocol):
     def release(self, count: int | None = None) -> int: ...
 
 
+class Timekeeper(Protocol):
+    """See `fake_e2b.server.timekeeper.Timekeeper`."""
+
+    async def advance(self, by_ns: int) -> list[Happening]: ...
+    async def set(self, to_ns: int) -> list[Happening]: ...
+    async def freeze(self) -> None: ...
+    async def follow(self) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class AdminParts:
     """The handles on one fake.
@@ -39,23 +49,22 @@ class AdminParts:
         seed: What every random value comes from.
         sandboxes: Those that exist, running and paused.
         env: The variables that a client needs.
-        next_deadline_ns: When something becomes due; None if nothing will.
-        advance: Moves a manual clock by nanoseconds, returns what happened on the way; None when
-            the clock runs by itself.
+        timekeeper: Moves the clock.
+        next_deadline: What will happen next by itself; None if nothing will.
         rules: Faults and gates in force.
         gate: Where the requests wait that the rule of that name holds.
         reset: Makes everything as after the start.
         openapi: The document of the planes that E2B's clients use.
     """
 
-    clock: Clock
+    clock: MovableClock
     journal: Journal
     runtime: Runtime
     seed: int
     sandboxes: Callable[[], Iterable[Sandbox]]
     env: Callable[[], Mapping[str, str]]
-    next_deadline_ns: Callable[[], int | None]
-    advance: Callable[[int], Awaitable[Sequence[object]]] | None
+    timekeeper: Timekeeper
+    next_deadline: Callable[[], Deadline | None]
     rules: RuleTable
     gate: Callable[[str], HeldGate]
     reset: Callable[[], Awaitable[object]]

@@ -9,7 +9,6 @@ from starlette.responses import JSONResponse, Response
 
 from fake_e2b._version import __version__
 from fake_e2b.admin.parts import AdminParts
-from fake_e2b.domain.clock import ManualClock
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.wire.timestamps import format_instant
 
@@ -55,11 +54,17 @@ async def reset(parts: AdminParts, request: Request) -> Response:
 
 def clock_shown(parts: AdminParts) -> dict[str, Any]:
     """The clock as `/_fake/state` and `/_fake/clock` show it."""
-    deadline_ns = parts.next_deadline_ns()
+    due = parts.next_deadline()
     return {
-        "mode": "manual" if isinstance(parts.clock, ManualClock) else "real",
+        "mode": "frozen" if parts.clock.frozen else "following",
         "now": format_instant(parts.clock.now_ns()),
-        "nextDeadline": None if deadline_ns is None else format_instant(deadline_ns),
+        "nextDeadline": None
+        if due is None
+        else {
+            "at": format_instant(due.at_ns),
+            "action": due.action,
+            "sandboxID": due.sandbox_id,
+        },
     }
 
 

@@ -6,8 +6,9 @@ import heapq
 from collections.abc import Callable
 
 from fake_e2b.backend.store import Record, Store
+from fake_e2b.domain.due import Deadline
 from fake_e2b.domain.ids import SandboxID
-from fake_e2b.domain.sandbox import State
+from fake_e2b.domain.sandbox import OnTimeout, State
 
 _SLACK = 1_000
 """Outdated entries that are kept until they come up by themselves."""
@@ -15,6 +16,8 @@ _SLACK = 1_000
 
 class Deadlines:
     """A heap of ends. An entry counts only while it is still the sandbox's end.
+
+    The end of a sandbox that is just being captured counts, too: it comes when that is over.
 
     Args:
         store: Where the sandboxes are.
@@ -41,22 +44,26 @@ class Deadlines:
             for listener in self._listeners:
                 listener()
 
-    def next_ns(self) -> int | None:
+    def next(self) -> Deadline | None:
         """The nearest end; None when no sandbox runs."""
         while self._heap:
-            if self._current(self._heap[0]) is not None:
-                return self._heap[0][0]
+            record = self._current(self._heap[0])
+            if record is not None:
+                at_ns, sandbox_id = self._heap[0]
+                kills = record.sandbox.on_timeout is OnTimeout.KILL
+                return Deadline(at_ns, "kill" if kills else "pause", sandbox_id)
             heapq.heappop(self._heap)
         return None
 
     def pop_due(self, now_ns: int) -> list[Record]:
-        """The sandboxes whose end is not after `now_ns`, nearest first: running or lost ones."""
-        due = []
+        """The sandboxes whose end is not after `now_ns`, nearest first."""
+        due: dict[SandboxID, Record] = {}
         while self._heap and self._heap[0][0] <= now_ns:
-            record = self._current(heapq.heappop(self._heap))
-            if record is not None and record not in due:
-                due.append(record)
-        return due
+            entry = heapq.heappop(self._heap)
+            record = self._current(entry)
+            if record is not None:
+                due.setdefault(entry[1], record)
+        return list(due.values())
 
     def clear(self) -> None:
         """Forget everything."""
@@ -68,6 +75,7 @@ class Deadlines:
         if record is None:
             return None
         state = record.sandbox.state
-        if state is not State.RUNNING and not (record.lost and state is State.PAUSED):
+        runs = state in (State.RUNNING, State.SNAPSHOTTING)
+        if not runs and not (record.lost and state is State.PAUSED):
             return None
         return record if record.sandbox.end_at_ns == end_at_ns else None

@@ -5,7 +5,7 @@ Fact: control.states.requests
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -24,6 +24,7 @@ from fake_e2b.backend.templates import Templates
 from fake_e2b.backend.together import Together
 from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind
+from fake_e2b.domain.due import Deadline, Happening, Outcome
 from fake_e2b.domain.ids import IdSource, SandboxID
 from fake_e2b.domain.ports import Event, Runtime
 from fake_e2b.domain.sandbox import SHOWN_AS, OnTimeout, Sandbox, State
@@ -388,26 +389,59 @@ class Sandboxes:
         """Call `listener` whenever the next end may have come nearer."""
         self._lifecycle.deadlines.on_change(listener)
 
-    def next_deadline_ns(self) -> int | None:
-        """When the next sandbox's time is up; None when none runs."""
-        return self._lifecycle.deadlines.next_ns()
+    def next_deadline(self) -> Deadline | None:
+        """Whose time is up next, and what that does to it; None when none runs."""
+        return self._lifecycle.deadlines.next()
 
-    async def run_due(self) -> list[Expired]:
-        """Kill or pause the sandboxes whose time is up; all of them are out of service at once."""
-        due = self._lifecycle.deadlines.pop_due(self._clock.now_ns())
-        expired = [Expired(record.sandbox.sandbox_id, record.sandbox.on_timeout) for record in due]
-        for each in expired:
+    def run_due(self) -> Coroutine[Any, Any, list[Happening]]:
+        """Kill or pause the sandboxes whose time is up.
+
+        All of them are out of service before this returns, but those to which something else is
+        happening: they become due again when that is over.
+
+        Returns:
+            Await it for what has happened, in the order in which it was due.
+        """
+        now_ns = self._clock.now_ns()
+        due = self._lifecycle.deadlines.pop_due(now_ns)
+        outcomes: dict[SandboxID, Outcome] = {}
+        steps: list[Awaitable[None]] = []
+        for record in due:
+            if record.move is not None:
+                steps.append(self._due_again(record, record.move))
+                continue
+            expired = Expired(record.sandbox.sandbox_id, record.sandbox.on_timeout)
             for listener in self._expiry_listeners:
-                listener(each)
-        await self._together([self._expire(record) for record in due])
-        return expired
+                listener(expired)
+            # Their place in the order; a pause that fails makes it a kill.
+            outcomes[expired.sandbox_id] = "killed"
+            steps.append(self._expire(record, outcomes))
+        return self._happen(now_ns, steps, outcomes)
 
-    def _expire(self, record: Record) -> Awaitable[None]:
+    async def _happen(
+        self, now_ns: int, steps: list[Awaitable[None]], outcomes: Mapping[SandboxID, Outcome]
+    ) -> list[Happening]:
+        if len(steps) == 1:
+            await steps[0]
+        else:
+            await self._together(steps)
+        return [Happening(now_ns, outcome, each) for each, outcome in outcomes.items()]
+
+    def _expire(self, record: Record, outcomes: dict[SandboxID, Outcome]) -> Awaitable[None]:
         lifecycle, sandbox = self._lifecycle, record.sandbox
         if sandbox.on_timeout is OnTimeout.KILL:
             return _quietly(lifecycle.finish_kill(record, lifecycle.begin_kill(record)))
         move = lifecycle.begin_pause(record, memory=sandbox.auto_pause_memory)
-        return _quietly(lifecycle.finish_pause(record, move))
+
+        async def pause() -> None:
+            await lifecycle.finish_pause(record, move)
+            outcomes[sandbox.sandbox_id] = "paused"
+
+        return _quietly(pause())
+
+    async def _due_again(self, record: Record, move: Move) -> None:
+        await move.done.wait()
+        self._lifecycle.deadlines.add(record)
 
     async def reset(self) -> None:
         """Kill every sandbox; forget everything about them, and what was made from them."""

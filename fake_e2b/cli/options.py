@@ -28,7 +28,7 @@ def add_fake_options(parser: argparse.ArgumentParser) -> None:
         "--clock",
         choices=("real", "manual"),
         default="real",
-        help="manual stands still until POST /_fake/clock/advance moves it (default: real)",
+        help="manual stands still until it is moved, see /_fake/clock (default: real)",
     )
     group.add_argument(
         "--seed",

@@ -5,9 +5,17 @@ Instants are integers: nanoseconds since 1970-01-01T00:00:00Z. Names that hold o
 
 from __future__ import annotations
 
+import datetime
 from typing import Protocol
 
+from fake_e2b.domain.errors import UsageError
+
 SECOND_NS = 1_000_000_000
+LATEST_S = 7_258_118_400
+LATEST_NS = LATEST_S * SECOND_NS
+"""The year 2200: what is written as a date, or counted in 64 bits, is still possible then."""
+_MICROSECOND_NS = 1_000
+_EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.UTC)
 
 
 class Clock(Protocol):
@@ -22,30 +30,111 @@ class Clock(Protocol):
         ...
 
 
-class ManualClock:
-    """A clock that stands still until it is moved.
+class MovableClock:
+    """A clock that follows another one, ahead of it by what it was moved, or stands still.
+
+    It may be read from any thread; one thread moves it. Where it stands still it shows whole
+    microseconds, so that a `datetime` can say the very instant.
 
     Args:
-        start_ns: The first instant it shows.
+        real: What it follows.
+        frozen: Whether it stands still at first, at the real clock's instant.
+
+    Fact: fake.clock.modes
     """
 
-    def __init__(self, start_ns: int) -> None:
-        self._now_ns = start_ns
+    def __init__(self, real: Clock, *, frozen: bool) -> None:
+        self._real = real
+        self._starts_frozen = frozen
+        # A reader in another thread sees either of them changed, never a time that is neither.
+        self._ahead_ns = 0
+        self._still_ns: int | None = None
+        self.restart()
+
+    @property
+    def frozen(self) -> bool:
+        """Whether it stands still."""
+        return self._still_ns is not None
 
     def now_ns(self) -> int:
-        """The instant it was last moved to."""
-        return self._now_ns
+        """The instant it shows."""
+        still_ns = self._still_ns
+        return self._real.now_ns() + self._ahead_ns if still_ns is None else still_ns
 
     def real_delay_s(self, until_ns: int) -> float | None:
-        """0 if the instant is reached, else None: no real waiting brings it nearer."""
-        return 0.0 if until_ns <= self._now_ns else None
+        """What it takes until `until_ns`; 0 once it is reached, None while it stands still."""
+        still_ns = self._still_ns
+        if still_ns is None:
+            return self._real.real_delay_s(until_ns - self._ahead_ns)
+        return 0.0 if until_ns <= still_ns else None
 
     def move_to(self, instant_ns: int) -> None:
-        """Show `instant_ns` from now on; a clock never goes back.
+        """Show `instant_ns` now, and stand still there or go on from it.
 
         Raises:
             ValueError: `instant_ns` lies before the instant shown.
         """
-        if instant_ns < self._now_ns:
+        now_ns = self.now_ns()
+        if instant_ns < now_ns:
             raise ValueError("a clock cannot be moved back")
-        self._now_ns = instant_ns
+        if self._still_ns is None:
+            self._ahead_ns += instant_ns - now_ns
+        else:
+            self._still_ns = instant_ns
+
+    def freeze(self) -> None:
+        """Stand still from now on."""
+        if self._still_ns is None:
+            self._still_ns = -(-self.now_ns() // _MICROSECOND_NS) * _MICROSECOND_NS
+
+    def follow(self) -> None:
+        """Go on from the instant shown, as fast as real time does."""
+        if self._still_ns is not None:
+            self._ahead_ns = self._still_ns - self._real.now_ns()
+            self._still_ns = None
+
+    def restart(self) -> None:
+        """Show the real clock's instant again, be it earlier, in the mode it was made with.
+
+        Only for a fake that has forgotten all that has a time.
+        """
+        self._ahead_ns = 0
+        self._still_ns = None
+        if self._starts_frozen:
+            self.freeze()
+
+
+def to_datetime(instant_ns: int) -> datetime.datetime:
+    """The instant, in UTC; what is below a microsecond is left out."""
+    return _EPOCH + datetime.timedelta(microseconds=instant_ns // _MICROSECOND_NS)
+
+
+def from_datetime(moment: datetime.datetime) -> int:
+    """The instant that an aware `datetime` means.
+
+    Raises:
+        ValueError: It is a naive one.
+    """
+    if moment.utcoffset() is None:
+        raise ValueError("a datetime without a time zone is no instant")
+    return (moment - _EPOCH) // datetime.timedelta(microseconds=1) * _MICROSECOND_NS
+
+
+def duration_ns(seconds: object, form: str) -> int:
+    """Seconds as somebody wrote them, as nanoseconds.
+
+    Args:
+        form: An example of how to write them, for the error.
+
+    Raises:
+        UsageError: They are no number, negative, or more than there are until `LATEST_NS`.
+    """
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise UsageError(f"seconds must be a number, not {seconds!r}; write {form}")
+    # NaN is refused here too: it compares with nothing.
+    if not 0 <= seconds <= LATEST_S:
+        raise UsageError(
+            f"a clock only moves forward, and not beyond the year 2200: seconds must be from 0 to "
+            f"{LATEST_S}; write {form}"
+        )
+    return round(seconds * SECOND_NS)

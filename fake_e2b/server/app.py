@@ -19,8 +19,7 @@ from fake_e2b.control_plane.app import control_plane_app
 from fake_e2b.data_plane.envd.app import envd_app
 from fake_e2b.data_plane.interpreter import interpreter_app
 from fake_e2b.data_plane.proxy import proxy_app
-from fake_e2b.domain.clock import Clock, ManualClock
-from fake_e2b.domain.errors import UsageError
+from fake_e2b.domain.clock import MovableClock
 from fake_e2b.domain.ids import IdSource, TemplateID
 from fake_e2b.domain.recipe import Definition
 from fake_e2b.domain.sandbox import OnTimeout, Sandbox
@@ -39,6 +38,7 @@ from fake_e2b.server.settings import Address, Settings, client_environment
 from fake_e2b.server.steering.layer import Steering
 from fake_e2b.server.streams import App, OpenRequests
 from fake_e2b.server.template_build import LayerMaker
+from fake_e2b.server.timekeeper import Timekeeper
 from fake_e2b.wire.openapi import openapi_document
 from fake_e2b.wire.signature import sign
 
@@ -66,9 +66,7 @@ class Fake:
     ) -> None:
         real_clock = SystemClock()
         self.settings = settings
-        self.clock: Clock = (
-            ManualClock(real_clock.now_ns()) if settings.clock == "manual" else real_clock
-        )
+        self.clock = MovableClock(real_clock, frozen=settings.clock == "manual")
         self.ids = IdSource(settings.seed)
         self.journal = Journal(self.clock, real_clock)
         self.happened = JournalEvents(self.journal)
@@ -106,6 +104,8 @@ class Fake:
         self.backend.sandboxes.on_departure(open_requests.cut)
         self.backend.sandboxes.on_expiry(self._note_expiry)
         self.backend.sandboxes.on_event(self.happened.lifecycle)
+        self._reaper = Reaper(self.backend.sandboxes, self.clock, self._note_failure)
+        self.timekeeper = Timekeeper(self.clock, self.backend.sandboxes, self._reaper)
         self._index = StoreIndex(self.backend.sandboxes)
         self.app: App = Gateway(
             Planes(
@@ -127,7 +127,6 @@ class Fake:
         )
         if settings.debug_ports:
             self.app = DebugPorts(self.app, DebugSandbox(self.backend))
-        self._reaper: Reaper | None = None
         self._life = contextlib.AsyncExitStack()
 
     def _make_teams(self) -> str:
@@ -159,8 +158,8 @@ class Fake:
             seed=self.ids.seed,
             sandboxes=self.sandboxes,
             env=lambda: self.env,
-            next_deadline_ns=self.backend.sandboxes.next_deadline_ns,
-            advance=self.advance if isinstance(self.clock, ManualClock) else None,
+            timekeeper=self.timekeeper,
+            next_deadline=self.backend.sandboxes.next_deadline,
             rules=self.steering.rules,
             gate=self.steering.gates.gate,
             reset=self.reset,
@@ -173,7 +172,6 @@ class Fake:
             await self.runtime.start()
             life.push_async_callback(self._machines.close)
             life.push_async_callback(self.backend.sandboxes.reset)
-            self._reaper = Reaper(self.backend.sandboxes, self.clock, self._note_failure)
             reaping = asyncio.create_task(self._reaper.run(), name="fake-e2b reaper")
             life.push_async_callback(_end, reaping)
             self._life = life.pop_all()
@@ -187,9 +185,10 @@ class Fake:
         return [record.sandbox for record in self.backend.sandboxes.records()]
 
     async def reset(self) -> None:
-        """Kill every sandbox and forget everything but teams and keys."""
+        """Kill every sandbox and forget everything but teams and keys; start the clock anew."""
         self.steering.rules.clear()
         await self.backend.reset()
+        await self.timekeeper.restart()
         self._index.clear()
         self.journal.clear()
         self._begin_profile()
@@ -197,16 +196,6 @@ class Fake:
     def _begin_profile(self) -> None:
         if self._profile is not None:
             self.steering.rules.add_profile(self._profile, self.ids.seed)
-
-    async def advance(self, by_ns: int) -> list[Expired]:
-        """Move the manual clock; returns what happened on the way, in order.
-
-        Raises:
-            UsageError: The clock runs by itself.
-        """
-        if not isinstance(self.clock, ManualClock) or self._reaper is None:
-            raise UsageError("this fake's clock runs by itself; make it with clock='manual'")
-        return await self._reaper.advance(self.clock, by_ns)
 
     def _find_sandbox(self, sandbox_id: str) -> Sandbox | None:
         record = self.backend.sandboxes.record(sandbox_id)

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
-from fake_e2b.domain.clock import Clock, ManualClock
+from fake_e2b.domain.clock import Clock
+from fake_e2b.domain.due import Deadline, Happening
 
 
 class Deadlines(Protocol):
     """What `fake_e2b.backend.sandboxes.Sandboxes` offers about time."""
 
-    def next_deadline_ns(self) -> int | None: ...
-    async def run_due(self) -> Sequence[Any]: ...
+    def next_deadline(self) -> Deadline | None: ...
+    def run_due(self) -> Coroutine[Any, Any, list[Happening]]: ...
     def on_deadline_change(self, listener: Callable[[], None], /) -> object: ...
 
 
 class Reaper:
     """Waits for the next deadline, in real time, and runs what is due.
+
+    What ends slowly keeps nothing else waiting: the next deadline is met while it ends.
 
     Args:
         on_error: Told of an unforeseen failure; the reaper goes on.
@@ -31,43 +35,48 @@ class Reaper:
         self._clock = clock
         self._on_error = on_error
         self._changed = asyncio.Event()
-        # One at a time: a manual clock's owner and this task may both find something due.
-        self._running = asyncio.Lock()
+        self._held = False
+        self._ending: set[asyncio.Task[list[Happening]]] = set()
         deadlines.on_deadline_change(self._changed.set)
 
     async def run(self) -> None:
         """Until cancelled."""
         while True:
             self._changed.clear()
-            due_ns = self._deadlines.next_deadline_ns()
-            delay_s = None if due_ns is None else self._clock.real_delay_s(due_ns)
+            due = None if self._held else self._deadlines.next_deadline()
+            delay_s = None if due is None else self._clock.real_delay_s(due.at_ns)
             if delay_s is None or delay_s > 0:
                 await self._wait(delay_s)
                 continue
             try:
-                await self._run_due()
+                ending = asyncio.create_task(self._deadlines.run_due(), name="fake-e2b due")
             except Exception as error:
                 self._on_error(error)
                 # What failed is still due: a turn for the others, not a busy loop.
                 await self._wait(0.1)
+                continue
+            self._ending.add(ending)
+            ending.add_done_callback(self._ended)
 
-    async def advance(self, clock: ManualClock, by_ns: int) -> list[Any]:
-        """Move a manual clock through every deadline on the way, each at its own instant.
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Let nothing become due by itself within the block, whose code moves the clock."""
+        self._held = True
+        try:
+            yield
+        finally:
+            self._held = False
+            self._changed.set()
 
-        Returns:
-            What happened, in order, as `run_due` names it.
-        """
-        target_ns = clock.now_ns() + by_ns
-        happened: list[Any] = []
-        while (due_ns := self._deadlines.next_deadline_ns()) is not None and due_ns <= target_ns:
-            clock.move_to(max(due_ns, clock.now_ns()))
-            happened += await self._run_due()
-        clock.move_to(target_ns)
-        return happened
+    async def settle(self) -> None:
+        """Return when what became due by itself has happened."""
+        while self._ending:
+            await asyncio.wait(set(self._ending))
 
-    async def _run_due(self) -> Sequence[Any]:
-        async with self._running:
-            return await self._deadlines.run_due()
+    def _ended(self, ending: asyncio.Task[list[Happening]]) -> None:
+        self._ending.discard(ending)
+        if not ending.cancelled() and (error := ending.exception()) is not None:
+            self._on_error(error)
 
     async def _wait(self, delay_s: float | None) -> None:
         try:

@@ -1,8 +1,10 @@
 """The handle that tests hold: `FakeE2B`."""
 
+from fake_e2b.domain.due import Deadline, Happening
 from fake_e2b.domain.journal import JournalRecord
 from fake_e2b.testing.activation import activated
-from fake_e2b.testing.fake import FakeClock, FakeE2B
+from fake_e2b.testing.clock import FakeClock
+from fake_e2b.testing.fake import FakeE2B
 from fake_e2b.testing.faults import FakeFaults, Fault
 from fake_e2b.testing.gates import FakeGates, Gate, GateTimeoutError
 from fake_e2b.testing.journal import FakeJournal, JournalFile, JournalMismatchError
@@ -10,6 +12,7 @@ from fake_e2b.testing.leaks import FakeE2BLeakWarning, running_sandboxes
 from fake_e2b.testing.profiles import Profile
 
 __all__ = [
+    "Deadline",
     "FakeClock",
     "FakeE2B",
     "FakeE2BLeakWarning",
@@ -19,6 +22,7 @@ __all__ = [
     "Fault",
     "Gate",
     "GateTimeoutError",
+    "Happening",
     "JournalFile",
     "JournalMismatchError",
     "JournalRecord",

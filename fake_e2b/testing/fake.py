@@ -9,8 +9,6 @@ import socket
 from collections.abc import Mapping, Sequence
 from types import TracebackType
 
-from fake_e2b.backend.sandboxes import Expired
-from fake_e2b.domain.clock import SECOND_NS
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.server.app import Fake
@@ -25,6 +23,7 @@ from fake_e2b.server.settings import (
     Settings,
 )
 from fake_e2b.server.tls import Tls
+from fake_e2b.testing.clock import FakeClock
 from fake_e2b.testing.environment import Environment, completed
 from fake_e2b.testing.faults import FakeFaults
 from fake_e2b.testing.gates import FakeGates
@@ -37,33 +36,6 @@ from fake_e2b.testing.templates import SandboxTemplate
 def _close(sockets: list[socket.socket]) -> None:
     for listening in sockets:
         listening.close()
-
-
-class FakeClock:
-    """The clock of a `FakeE2B`; with ``clock="manual"`` it can be moved."""
-
-    def __init__(self, owner: FakeE2B) -> None:
-        self._owner = owner
-
-    def now_ns(self) -> int:
-        """Nanoseconds since the epoch, by the fake's clock."""
-        return self._owner._fake().clock.now_ns()
-
-    def advance(self, *, seconds: float) -> list[Expired]:
-        """Move a manual clock; returns once everything that fell due has happened.
-
-        Every sandbox whose end lies on the way is killed or paused at its own instant.
-
-        Returns:
-            The sandboxes whose time was up, in order, and what became of each.
-
-        Raises:
-            UsageError: The clock is the real one, or `seconds` is negative.
-        """
-        fake = self._owner._fake()
-        if seconds < 0:
-            raise UsageError("a clock only moves forward: seconds must not be negative")
-        return self._owner._thread().call(lambda: fake.advance(round(seconds * SECOND_NS)))
 
 
 class FakeE2B:
@@ -82,7 +54,8 @@ class FakeE2B:
     Args:
         runtime: ``"isolated"`` (Linux namespaces), ``"local"`` (plain processes) or ``"auto"``,
             the first of these that the machine can do.
-        clock: ``"manual"`` lets the test move time with `clock`; no sandbox expires before.
+        clock: ``"manual"`` stands still until the test moves it with `clock`; no sandbox expires
+            before. ``"real"`` follows the machine's, and can be moved as well.
         seed: The same seed gives the same IDs and tokens in the same order.
         host: Where to listen; anything but loopback needs `allow_remote`.
         port: 0 takes a free one.
@@ -328,7 +301,12 @@ class FakeE2B:
         return self._thread().call(add)
 
     def reset(self) -> None:
-        """Kill every sandbox and forget everything, as after `start`; keys stay valid."""
+        """Kill every sandbox and forget everything, as after `start`; keys stay valid.
+
+        The clock is in its first mode again and shows the machine's time, be it earlier than what
+        the last test moved it to: clients sign with the machine's time, and nothing is left that
+        could be younger than now. The journal's numbers go on, and no ID comes twice.
+        """
         fake = self._fake()
         self._thread().call(fake.reset)
 

@@ -11,7 +11,7 @@ from fake_e2b.backend.control import ControlBackend
 from fake_e2b.backend.machine import Machine
 from fake_e2b.backend.patience import Endless, Patience
 from fake_e2b.backend.settings import ControlSettings
-from fake_e2b.domain.clock import SECOND_NS, ManualClock
+from fake_e2b.domain.clock import SECOND_NS
 from fake_e2b.domain.entry import DiskUsage
 from fake_e2b.domain.ids import IdSource
 from fake_e2b.domain.limits import NO_LIMITS, Limits
@@ -19,6 +19,7 @@ from fake_e2b.domain.ports import LayerID, ResourceUsage
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.domain.team import Team
 from fake_e2b.wire.signature import sign
+from tests.helpers.clock import ManualClock
 
 START_NS = 1_787_000_000 * SECOND_NS
 KEY = "e2b_" + "0" * 40
@@ -180,6 +181,10 @@ class World:
         await self.runtime.step("machine")
         self.booted_with.append(dict(sandbox.env_vars))
         return Machine(guest, MemoryEnvd())
+
+    def next_deadline_ns(self) -> int | None:
+        due = self.backend.sandboxes.next_deadline()
+        return None if due is None else due.at_ns
 
     async def advance(self, seconds: float) -> list[Any]:
         """Move the clock and run what is due, as the server does."""

@@ -1,4 +1,4 @@
-"""The Python tests that stand in docs/ pass as they are, and links lead to files."""
+"""The Python tests that stand in docs/ pass as they are, and what is named there exists."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.upkeep.test_facts import names_in
+
 ROOT = Path(__file__).parents[2]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
 INI = "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
+NAMED_TEST = re.compile(r"`(tests/[\w/.]+\.(?:py|mjs))::([\w:]+)`")
 
 pytest_plugins = ["pytester"]
 
@@ -33,3 +36,13 @@ def test_their_links_lead_to_files(path: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", path.read_text()):
         if "://" not in target:
             assert (path.parent / target).exists(), target
+
+
+def test_the_tests_that_they_name_exist() -> None:
+    missing = [
+        f"{page.name}: {path}::{test}"
+        for page in DOCS
+        for path, test in NAMED_TEST.findall(page.read_text())
+        if test not in names_in(path)
+    ]
+    assert missing == []

@@ -14,12 +14,12 @@ from fake_e2b.data_plane.connect import ConnectService
 from fake_e2b.data_plane.envd.gate import EnvdApp
 from fake_e2b.data_plane.envd.process import ProcessService
 from fake_e2b.data_plane.target import SCOPE_KEY, Target
-from fake_e2b.domain.clock import ManualClock
 from fake_e2b.domain.ids import IdSource, SandboxID, TeamID, TemplateID
 from fake_e2b.domain.ports import Guest, Runtime
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.server.streams import OpenRequests
 from fake_e2b.wire.proto_schema import envd_schema
+from tests.helpers.clock import ManualClock
 from tests.wire.serving import Answer, Client, Wire, serving
 
 SANDBOX_ID = SandboxID("i" + "w" * 20)

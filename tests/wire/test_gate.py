@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fake_e2b.domain.clock import ManualClock
 from fake_e2b.runtime.select import choose_runtime
+from tests.helpers.clock import ManualClock
 from tests.wire.daemon import START, Daemon, running_daemon
 
 TOKEN = "f" * 64

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from fake_e2b.domain.clock import SECOND_NS, ManualClock
+from fake_e2b.domain.clock import SECOND_NS
 from fake_e2b.wire.envelope import END, frame
+from tests.helpers.clock import ManualClock
 from tests.helpers.waiting import DEADLINE_S, wait_until_async
 from tests.wire.daemon import CONNECT, START, Daemon, bash, end_of, output, text_of
 from tests.wire.serving import Wire

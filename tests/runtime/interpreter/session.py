@@ -11,11 +11,11 @@ from typing import Any, cast
 
 from fake_e2b.backend.executions import Execution
 from fake_e2b.backend.interpreter import Interpreter
-from fake_e2b.domain.clock import ManualClock
 from fake_e2b.domain.ids import IdSource
 from fake_e2b.domain.ports import Guest, Joining
 from fake_e2b.runtime.interpreter.host import KernelHost
 from fake_e2b.wire import interpreter as wire
+from tests.helpers.clock import ManualClock
 
 DEADLINE_S = 30.0
 INSTANT_NS = 1_763_850_340_802_925_000

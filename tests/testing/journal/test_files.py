@@ -14,8 +14,8 @@ from e2b_code_interpreter import Sandbox
 
 from fake_e2b import FakeE2B, UsageError
 from fake_e2b.backend.journal import Journal
-from fake_e2b.domain.clock import ManualClock
 from fake_e2b.testing.journal_file import JournalFile
+from tests.helpers.clock import ManualClock
 from tests.helpers.waiting import wait_until
 
 

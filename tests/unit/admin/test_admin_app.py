@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import jsonschema_rs
 import pytest
@@ -12,22 +12,18 @@ from fake_e2b.admin.openapi import admin_paths, joined
 from fake_e2b.admin.parts import AdminParts
 from fake_e2b.backend.journal import Journal
 from fake_e2b.backend.steering import RuleTable
-from fake_e2b.domain.clock import SECOND_NS, ManualClock
+from fake_e2b.domain.clock import SECOND_NS, MovableClock
+from fake_e2b.domain.due import Deadline, Happening
 from fake_e2b.domain.ids import IdSource, SandboxID, TeamID, TemplateID
 from fake_e2b.domain.journal import RecordKind, StreamSummary
 from fake_e2b.domain.operations import Plane
 from fake_e2b.domain.ports import Capability
-from fake_e2b.domain.sandbox import Sandbox, State
+from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.server.steering.gates import Gates
 from tests.helpers.asgi import client_of
+from tests.helpers.clock import ManualClock
 
 NOON_NS = 1_800_000_000 * SECOND_NS
-
-
-@dataclass(frozen=True)
-class Happening:
-    sandbox_id: str
-    state: State
 
 
 @dataclass
@@ -40,7 +36,8 @@ class SomeRuntime:
 class World:
     """What the pages show, in plain values."""
 
-    clock: ManualClock
+    clock: MovableClock
+    due: Deadline | None = None
     resets: int = 0
     rules: RuleTable = field(
         default_factory=lambda: RuleTable(IdSource(1).dice, lambda each, asked: None)
@@ -48,9 +45,18 @@ class World:
     gates: Gates = field(default_factory=Gates)
     sandboxes: list[Sandbox] = field(default_factory=list)
 
-    async def advance(self, by_ns: int) -> list[object]:
-        self.clock.move_to(self.clock.now_ns() + by_ns)
-        return [Happening("i0a", State.PAUSED), "said", 5, None]
+    async def advance(self, by_ns: int) -> list[Happening]:
+        return await self.set(self.clock.now_ns() + by_ns)
+
+    async def set(self, to_ns: int) -> list[Happening]:
+        self.clock.move_to(to_ns)
+        return [Happening(to_ns, "paused", SandboxID("i0a"))]
+
+    async def freeze(self) -> None:
+        self.clock.freeze()
+
+    async def follow(self) -> None:
+        self.clock.follow()
 
     async def reset(self) -> None:
         self.resets += 1
@@ -58,7 +64,7 @@ class World:
 
 @pytest.fixture
 def world():
-    return World(ManualClock(NOON_NS))
+    return World(MovableClock(ManualClock(NOON_NS), frozen=True))
 
 
 @pytest.fixture
@@ -70,8 +76,8 @@ def parts(world):
         seed=7,
         sandboxes=lambda: world.sandboxes,
         env=lambda: {"E2B_API_KEY": "e2b_00"},
-        next_deadline_ns=lambda: None,
-        advance=world.advance,
+        timekeeper=world,
+        next_deadline=lambda: world.due,
         rules=world.rules,
         gate=world.gates.gate,
         reset=world.reset,
@@ -132,7 +138,7 @@ async def test_state_shows_what_exists_and_no_secret(client, world):
         }
     ]
     assert state["runtime"] == {"name": "local", "capabilities": ["own_users", "watchers"]}
-    assert (state["seed"], state["clock"]["mode"]) == (7, "manual")
+    assert (state["seed"], state["clock"]["mode"]) == (7, "frozen")
     assert "0123456789abcdef" not in answer.text
     assert "s3cr3t" not in answer.text
 
@@ -221,15 +227,49 @@ async def test_a_wrong_filter_is_refused_with_the_right_form(client, query, says
     assert says in answer.json()["message"]
 
 
-async def test_a_manual_clock_is_read_and_moved(client):
+async def test_the_clock_is_read_and_moved(client, world):
     before = (await client.get("/_fake/clock")).json()
-    assert before == {"mode": "manual", "now": "2027-01-15T08:00:00Z", "nextDeadline": None}
-    after = await client.post("/_fake/clock/advance", json={"seconds": 1.5})
-    assert after.json() == {
-        **before,
-        "now": "2027-01-15T08:00:01.5Z",
-        "happened": [{"sandbox_id": "i0a", "state": "paused"}, "said", 5, None],
-    }
+    assert before == {"mode": "frozen", "now": "2027-01-15T08:00:00Z", "nextDeadline": None}
+    world.due = Deadline(NOON_NS + 60 * SECOND_NS, "kill", SandboxID("i0b"))
+    due = {"at": "2027-01-15T08:01:00Z", "action": "kill", "sandboxID": "i0b"}
+    for path, body, now in (
+        ("advance", {"seconds": 1.5}, "2027-01-15T08:00:01.5Z"),
+        ("set", {"to": "2027-01-15T08:00:02Z"}, "2027-01-15T08:00:02Z"),
+        ("set", {"to": "2027-01-15T09:00:03+01:00"}, "2027-01-15T08:00:03Z"),
+    ):
+        after = await client.post(f"/_fake/clock/{path}", json=body)
+        assert after.json() == {
+            "mode": "frozen",
+            "now": now,
+            "nextDeadline": due,
+            "happened": [{"at": now, "outcome": "paused", "sandboxID": "i0a"}],
+        }
+
+
+async def test_the_clock_is_let_go_and_frozen(client):
+    assert (await client.post("/_fake/clock/follow")).json()["mode"] == "following"
+    assert (await client.post("/_fake/clock/freeze")).json()["mode"] == "frozen"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{}",
+        b"null",
+        b'{"to": 5}',
+        b'{"to": "tomorrow"}',
+        b'{"to": "2028-01-01"}',
+        b'{"to": "2028-01-01T00:00:00"}',
+        b'{"to": "2028-13-01T00:00:00Z"}',
+        b'{"to": "2028-01-01T00:00:00Z", "seconds": 1}',
+    ],
+)
+async def test_a_wrong_instant_is_refused_and_moves_nothing(client, world, body):
+    answer = await client.post("/_fake/clock/set", content=body)
+    assert answer.status_code == 400
+    assert '{"to": "2030-01-01T00:00:00Z"}' in answer.json()["message"]
+    assert world.clock.now_ns() == NOON_NS
 
 
 @pytest.mark.parametrize(
@@ -257,13 +297,6 @@ async def test_a_wrong_advance_is_refused_and_moves_nothing(client, world, body)
     assert answer.status_code == 400
     assert "seconds" in answer.json()["message"]
     assert world.clock.now_ns() == NOON_NS
-
-
-async def test_a_clock_that_runs_by_itself_says_how_to_get_one_that_is_moved(parts):
-    client = client_of(admin_app(replace(parts, advance=None)))
-    answer = await client.post("/_fake/clock/advance", json={"seconds": 1})
-    assert answer.status_code == 400
-    assert "--clock manual" in answer.json()["message"]
 
 
 async def test_the_index_escapes_what_clients_sent(client, parts, world):
@@ -319,6 +352,10 @@ async def test_the_document_describes_every_page_beside_the_api(client):
         ("GET", "/_fake/clock", None),
         ("POST", "/_fake/clock/advance", {"seconds": 1}),
         ("POST", "/_fake/clock/advance", {}),
+        ("POST", "/_fake/clock/set", {"to": "2028-01-01T00:00:00Z"}),
+        ("POST", "/_fake/clock/set", {"to": "x"}),
+        ("POST", "/_fake/clock/freeze", None),
+        ("POST", "/_fake/clock/follow", None),
         ("POST", "/_fake/reset", None),
         ("GET", "/_fake/faults", None),
         ("POST", "/_fake/faults", {"effect": {"kind": "status", "status": 503}, "times": 2}),
@@ -330,6 +367,7 @@ async def test_the_document_describes_every_page_beside_the_api(client):
 )
 async def test_every_answer_is_as_the_document_says(client, parts, world, method, path, body):
     world.sandboxes.append(sandbox(metadata=None))
+    world.due = Deadline(NOON_NS, "pause", SandboxID("i0a"))
     parts.journal.open("GET", "/sandboxes", [(b"accept", b"*/*")], "127.0.0.1:1")
     parts.journal.note("expired", sandbox_id="i0a")
     streamed = parts.journal.open("POST", "/process.Process/Start", [], "")

@@ -8,9 +8,9 @@ from starlette.routing import Route
 
 from fake_e2b.admin.recorder import Recorder, identify, leave_traceback, record_of
 from fake_e2b.backend.journal import Journal
-from fake_e2b.domain.clock import ManualClock
 from fake_e2b.domain.errors import GapError
 from tests.helpers.asgi import client_of
+from tests.helpers.clock import ManualClock
 
 
 async def create(request: Request) -> Response:

@@ -221,7 +221,7 @@ async def test_one_that_died_while_paused_does_too() -> None:
     world = World(ControlSettings(concurrent_sandboxes=1))
     sandbox = await paused(world, auto_resume=True)
     world.runtime.guests[sandbox.sandbox_id].die()
-    assert world.backend.sandboxes.next_deadline_ns() == world.clock.now_ns()
+    assert world.next_deadline_ns() == world.clock.now_ns()
     await world.backend.sandboxes.run_due()
     assert await enter(world, sandbox) is ProxyKind.SANDBOX_NOT_FOUND
     assert list(world.backend.sandboxes.records()) == []

@@ -7,11 +7,11 @@ from typing import cast
 import pytest
 
 from fake_e2b.backend.envd import Envd
-from fake_e2b.domain.clock import ManualClock
 from fake_e2b.domain.envd_errors import EnvdError, EnvdKind
 from fake_e2b.domain.ids import IdSource
 from fake_e2b.domain.ports import Guest
 from fake_e2b.domain.user import BUILT_IN_USERS, ROOT, USER
+from tests.helpers.clock import ManualClock
 
 
 class OnlyUsers:

@@ -7,9 +7,10 @@ import asyncio
 import pytest
 
 from fake_e2b.backend.idempotency import Idempotency
-from fake_e2b.domain.clock import SECOND_NS, ManualClock
+from fake_e2b.domain.clock import SECOND_NS
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.ids import TeamID
+from tests.helpers.clock import ManualClock
 
 TEAM = TeamID("a")
 

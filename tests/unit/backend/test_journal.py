@@ -9,10 +9,11 @@ import pytest
 
 from fake_e2b.backend.journal import ANSWER_KEPT, BODY_KEPT, BODY_SHOWN, Journal
 from fake_e2b.backend.masking import mask, mask_json, mask_query
-from fake_e2b.domain.clock import SECOND_NS, ManualClock
+from fake_e2b.domain.clock import SECOND_NS
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.journal import OUTPUT_SHOWN, RecordKind, StreamSummary
 from fake_e2b.domain.operations import Plane
+from tests.helpers.clock import ManualClock
 
 JSON = [(b"content-type", b"application/json")]
 

@@ -12,7 +12,8 @@ from fake_e2b.backend.admission import CreateRequest
 from fake_e2b.backend.logs import LogLevel
 from fake_e2b.backend.settings import ControlSettings
 from fake_e2b.domain.control_errors import ControlError, ControlKind
-from fake_e2b.domain.sandbox import OnTimeout, Sandbox, State
+from fake_e2b.domain.due import Happening
+from fake_e2b.domain.sandbox import Sandbox, State
 from tests.helpers.memory import World
 
 
@@ -386,7 +387,7 @@ async def test_a_reset_forgets_all_and_fails_a_create_in_progress() -> None:
     with pytest.raises(ControlError):
         await starting
     assert world.runtime.guests == {}
-    assert world.backend.sandboxes.next_deadline_ns() is None
+    assert world.next_deadline_ns() is None
 
 
 async def test_expired_sandboxes_are_killed_or_paused() -> None:
@@ -395,16 +396,43 @@ async def test_expired_sandboxes_are_killed_or_paused() -> None:
     kept = await create(world, timeout_s=10, auto_pause=True, auto_pause_memory=False)
     late = await create(world, timeout_s=20)
     happened = await world.advance(10)
-    assert {(each.sandbox_id, each.action) for each in happened} == {
-        (doomed.sandbox_id, OnTimeout.KILL),
-        (kept.sandbox_id, OnTimeout.PAUSE),
-    }
+    now_ns = world.clock.now_ns()
+    assert happened == [
+        Happening(now_ns, "killed", doomed.sandbox_id),
+        Happening(now_ns, "paused", kept.sandbox_id),
+    ]
     assert {each.sandbox.sandbox_id for each in world.backend.sandboxes.records()} == {
         kept.sandbox_id,
         late.sandbox_id,
     }
     assert not kept.paused_memory
     assert kept.end_at_ns == world.clock.now_ns()
+
+
+async def test_a_pause_that_fails_when_its_time_is_up_is_told_as_a_kill() -> None:
+    world = World()
+    sandbox = await create(world, timeout_s=10, auto_pause=True)
+    world.runtime.failures["pause"] = OSError("stuck")
+    happened = await world.advance(10)
+    assert [(each.outcome, each.sandbox_id) for each in happened] == [
+        ("killed", sandbox.sandbox_id)
+    ]
+    assert list(world.backend.sandboxes.records()) == []
+
+
+async def test_one_that_wakes_right_after_its_time_was_up_is_told_as_paused() -> None:
+    world = World()
+    sandbox = await create(world, timeout_s=10, auto_pause=True)
+    gate = world.runtime.gate("pause")
+    advancing = asyncio.create_task(world.advance(10))
+    await gate.reached.wait()
+    waking = asyncio.create_task(
+        world.backend.sandboxes.connect(world.team, sandbox.sandbox_id, timeout_s=60)
+    )
+    gate.open()
+    assert [each.outcome for each in await advancing] == ["paused"]
+    await waking
+    assert sandbox.state is State.RUNNING
 
 
 async def test_a_sandbox_past_its_end_can_still_be_extended() -> None:
@@ -420,11 +448,11 @@ async def test_the_next_deadline_follows_the_sandboxes() -> None:
     world = World()
     changes: list[int | None] = []
     sandboxes = world.backend.sandboxes
-    sandboxes.on_deadline_change(lambda: changes.append(sandboxes.next_deadline_ns()))
+    sandboxes.on_deadline_change(lambda: changes.append(world.next_deadline_ns()))
     far = await create(world, timeout_s=100)
     near = await create(world, timeout_s=50)
     assert changes == [far.end_at_ns, near.end_at_ns]
     await kill(world, near.sandbox_id)
-    assert sandboxes.next_deadline_ns() == far.end_at_ns
+    assert world.next_deadline_ns() == far.end_at_ns
     await pause(world, far.sandbox_id)
-    assert sandboxes.next_deadline_ns() is None
+    assert world.next_deadline_ns() is None

@@ -89,7 +89,7 @@ async def test_timeout_zero_ends_it_at_once() -> None:
     world = World()
     sandbox = await create(world)
     world.backend.sandboxes.changes.set_timeout(world.team, sandbox.sandbox_id, timeout_s=0)
-    assert world.backend.sandboxes.next_deadline_ns() == world.clock.now_ns()
+    assert world.next_deadline_ns() == world.clock.now_ns()
     [expired] = await world.backend.sandboxes.run_due()
     assert expired.sandbox_id == sandbox.sandbox_id
 
@@ -118,6 +118,6 @@ async def test_many_extensions_leave_one_deadline() -> None:
         world.backend.sandboxes.changes.set_timeout(
             world.team, sandbox.sandbox_id, timeout_s=400 + seconds
         )
-    assert world.backend.sandboxes.next_deadline_ns() == sandbox.end_at_ns
+    assert world.next_deadline_ns() == sandbox.end_at_ns
     assert await world.advance(5_398) == []
     assert len(await world.advance(1)) == 1

@@ -118,8 +118,11 @@ class TestWhileItIsTaken:
 
     async def test_its_time_runs_out_afterwards(self, held: Any) -> None:
         world, sandbox, go_on = held
-        assert await world.advance(301) == []
+        advancing = asyncio.create_task(world.advance(301))
+        await asyncio.sleep(0)
+        assert sandbox.state is State.SNAPSHOTTING
         await go_on()
+        assert await advancing == []
         assert [each.sandbox_id for each in await world.advance(0)] == [sandbox.sandbox_id]
 
     async def test_its_machines_end_is_noticed_afterwards(self, held: Any) -> None:

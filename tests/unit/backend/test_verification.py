@@ -14,10 +14,10 @@ from fake_e2b.backend.verification import (
     verify,
     verify_order,
 )
-from fake_e2b.domain.clock import ManualClock
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.journal import RecordKind, StreamSummary
 from fake_e2b.domain.operations import Plane
+from tests.helpers.clock import ManualClock
 
 JSON = [(b"content-type", b"application/json"), (b"x-my-header", b"yes")]
 

@@ -15,7 +15,6 @@ from fake_e2b.backend.envd import Envd
 from fake_e2b.backend.machine import Machine
 from fake_e2b.data_plane.envd.app import envd_app
 from fake_e2b.data_plane.target import SCOPE_KEY, Target
-from fake_e2b.domain.clock import ManualClock
 from fake_e2b.domain.entry import DiskUsage
 from fake_e2b.domain.ids import IdSource
 from fake_e2b.domain.ports import ResourceUsage
@@ -25,6 +24,7 @@ from fake_e2b.runtime.ownership import RecordedOwnership
 from fake_e2b.runtime.resolve import FOLDER
 from fake_e2b.runtime.watch import WatchHub
 from fake_e2b.server.host import ServerThread, listen
+from tests.helpers.clock import ManualClock
 
 NOW_S = 1_795_383_209
 

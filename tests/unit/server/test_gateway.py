@@ -8,7 +8,7 @@ import pytest
 
 from fake_e2b.backend.journal import Journal
 from fake_e2b.backend.steering import RuleInForce, RuleTable
-from fake_e2b.domain.clock import SECOND_NS, ManualClock
+from fake_e2b.domain.clock import SECOND_NS
 from fake_e2b.domain.control_errors import ProxyError, ProxyKind
 from fake_e2b.domain.errors import GapError
 from fake_e2b.domain.ids import IdSource
@@ -18,6 +18,7 @@ from fake_e2b.server.gateway import Gateway, Planes
 from fake_e2b.server.host import ServerThread, listen
 from fake_e2b.server.steering.layer import Steering
 from fake_e2b.server.streams import App, OpenRequests, Receive, Scope, Send
+from tests.helpers.clock import ManualClock
 from tests.helpers.http import connected, exchange, head_of, read_answer, read_head
 from tests.helpers.waiting import wait_until
 
