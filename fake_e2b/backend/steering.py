@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.forms import nearest
@@ -24,6 +25,7 @@ class RuleInForce:
         hits: How often its effect acted.
         dice: Its own, from the fake's seed and its name.
         removed: Whether it was taken back.
+        memory: What its effect remembers from one request to the next.
     """
 
     def __init__(self, rule: FaultRule, order: int, dice: Dice, on_hit: HitListener) -> None:
@@ -33,6 +35,7 @@ class RuleInForce:
         self.hits = 0
         self.dice = dice
         self.removed = False
+        self.memory: dict[str, Any] = {}
         self._on_hit = on_hit
 
     @property

@@ -35,6 +35,11 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+Shape = Callable[[bytes, Callable[[bytes], None]], Awaitable[None]]
+"""``async (data, write)``: writes what it is given, changed or not."""
+TUNNEL_KEY = "fake_e2b.tunnel"
+"""In a scope: a `Shape` for what the service says after a 101."""
+
 _WAITS_S = (0.1, 0.2, 0.3, 0.4)
 """Between the five attempts to connect: a server that was just started may not listen yet."""
 _HIGHEST_PORT = 65535
@@ -175,6 +180,7 @@ class _Exchange:
         self._upstream = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MAX_HEAD_BYTES)
         self._answering = False
         self._wanted = forwarding.upgrade_of(scope["headers"])
+        self._shape: Shape | None = scope.get(TUNNEL_KEY)
 
     async def run(self, request: h11.Request) -> None:
         """Both directions at once; the answer's end is the exchange's end."""
@@ -266,11 +272,11 @@ class _Exchange:
         headers += [(n, v) for n, v in switch.headers if n in (b"upgrade", b"connection")]
         reader, writer = self._client.switch(headers)
         early, _ = self._upstream.trailing_data
-        writer.write(early)
+        await _write(early, writer, self._shape)
         # Each side may end before the other: what that one still says is passed on.
         pumps = [
             asyncio.create_task(_pump(reader, self._writer)),
-            asyncio.create_task(_pump(self._reader, writer)),
+            asyncio.create_task(_pump(self._reader, writer, self._shape)),
         ]
         try:
             await asyncio.gather(*pumps)
@@ -297,11 +303,13 @@ class _Exchange:
         await self._client.lost.wait()
 
 
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+async def _pump(
+    source: asyncio.StreamReader, sink: asyncio.StreamWriter, shape: Shape | None = None
+) -> None:
     """Pass on what comes, then the end; a side that breaks takes the other along."""
     try:
         while data := await source.read(_READ):
-            sink.write(data)
+            await _write(data, sink, shape)
             await sink.drain()
         if sink.can_write_eof():
             sink.write_eof()
@@ -309,6 +317,13 @@ async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> Non
             sink.close()
     except OSError:
         sink.close()
+
+
+async def _write(data: bytes, sink: asyncio.StreamWriter, shape: Shape | None) -> None:
+    if shape is None:
+        sink.write(data)
+    else:
+        await shape(data, sink.write)
 
 
 def _headers(event: h11.Response | h11.InformationalResponse) -> list[forwarding.Header]:

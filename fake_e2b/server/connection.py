@@ -53,6 +53,9 @@ _HTTP2_REFUSAL = (
 )
 
 
+_BETWEEN = (h11.IDLE, h11.DONE, h11.MUST_CLOSE, h11.CLOSED)
+
+
 class _Speaker(h11.Connection):
     """HTTP/1.1 with what uvicorn and h11 have no words for: trailers, odd statuses and targets."""
 
@@ -155,6 +158,12 @@ class Connection(H11Protocol):
             await served(scope, receive, say)
 
         self.app = run
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether no request is being served or half received."""
+        served = self.cycle is None or self.cycle.response_complete
+        return served and not self._switched and self.conn.their_state in _BETWEEN
 
     def abort(self) -> None:
         """Break the connection: the client sees it cut, never a clean end."""

@@ -25,6 +25,7 @@ from uvicorn.server import ServerState
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.server.connection import LOGGER, Connection
 from fake_e2b.server.doorman import Doorman
+from fake_e2b.server.doors import Doors, settle
 
 Result = TypeVar("Result")
 
@@ -35,7 +36,6 @@ _KEEP_ALIVE_S = 620
 """How long an idle client connection is kept. Fact: proxy.keep-alive.idle"""
 _CANCEL_GRACE_S = 2.0
 _PORT_TRIES = 16
-_SETTLING_ROUNDS = 5
 
 
 def is_loopback(host: str) -> bool:
@@ -124,6 +124,8 @@ class ServerThread:
         self._failure: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
+        self._doors: Doors | None = None
+        self._send_idle_away: Callable[[], None] = _nothing
         self._owner_pid = os.getpid()
         self._thread = threading.Thread(target=self._run, name="fake-e2b", daemon=True)
 
@@ -174,6 +176,17 @@ class ServerThread:
             raise UsageError("the fake's own thread cannot wait for itself")
         return asyncio.run_coroutine_threadsafe(operation(), self._loop)
 
+    def refuse(self) -> None:
+        """Refuse connections, and close those that wait for a request; on the server's loop."""
+        assert self._doors is not None
+        self._doors.shut()
+        self._send_idle_away()
+
+    def take_again(self) -> None:
+        """Take connections again; on the server's loop."""
+        assert self._doors is not None
+        self._doors.reopen()
+
     def _run(self) -> None:
         try:
             # A loop of this kind whatever policy the program has set: the runtime needs add_reader.
@@ -217,23 +230,21 @@ class ServerThread:
             return Doorman(make_connection, tls, loop, inside)
 
         make_protocol = make_connection if tls is None else make_doorman
+        doors = self._doors = Doors(self._sockets, make_protocol, _BACKLOG)
+
+        def send_idle_away() -> None:
+            for connection in list(state.connections):
+                if isinstance(connection, Connection) and connection.is_idle:
+                    connection.transport.close()
+            for transport in list(inside):
+                transport.abort()
+
+        self._send_idle_away = send_idle_away
         async with self._service:
-            servers = [
-                await loop.create_server(make_protocol, sock=listening, backlog=_BACKLOG)
-                for listening in self._sockets
-            ]
+            await doors.open()
             self._ready.set()
             await self._stop.wait()
-            # No client may be half accepted when its listener is closed: asyncio loses it.
-            for listening in self._sockets:
-                loop.remove_reader(listening.fileno())
-            await _settle()
-            for listening in self._sockets:
-                # A forked child may hold the socket as well; this ends the listening for all.
-                with contextlib.suppress(OSError):
-                    listening.shutdown(socket.SHUT_RDWR)
-            for server in servers:
-                server.close()
+            await doors.close()
             await self._break_connections(state, inside)
 
     @staticmethod
@@ -249,10 +260,8 @@ class ServerThread:
             _, stuck = await asyncio.wait(tasks, timeout=_CANCEL_GRACE_S)
             for task in stuck:
                 LOGGER.error("a request did not end when the server stopped: %r", task)
-        await _settle()
+        await settle()
 
 
-async def _settle() -> None:
-    """Let the loop do what it has already begun: accepted clients, aborted connections."""
-    for _ in range(_SETTLING_ROUNDS):
-        await asyncio.sleep(0)
+def _nothing() -> None:
+    """Nobody is there before the start."""

@@ -159,6 +159,7 @@ class FakeE2B:
                 undo.callback(tls.close)
             fake = Fake(self._settings, address, tls.variables if tls else None)
             thread = ServerThread(fake.app, fake, sockets, tls.context if tls else None)
+            fake.steering.refusal.watch(thread)
             thread.start()
             undo.pop_all()
         self._tls = tls

@@ -8,6 +8,7 @@ from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.steering.asked import Asked
 from fake_e2b.domain.steering.match import RequestMatch, operations_of
 from fake_e2b.domain.steering.point import Moment, Point
+from fake_e2b.domain.steering.streams import check_frame
 
 LONGEST_S = 24 * 3600.0
 
@@ -64,7 +65,20 @@ class Effect:
             raise UsageError(
                 f"{self.kind} acts on {' and '.join(self.only_for)} only, not on {match.operation}"
             )
+        check_frame(match, at)
 
     def concerns(self, asked: Asked) -> bool:
         """Whether there is anything for it to act on in a request that the match fits."""
         return True
+
+
+def need_any(kind: str, match: RequestMatch, fitting: frozenset[str]) -> None:
+    """Refuse a match none of whose operations is among `fitting`.
+
+    Raises:
+        UsageError: It names those that are.
+    """
+    if not match.operations & fitting:
+        raise UsageError(
+            f"{kind} can never act on {match.operation}; it acts on {', '.join(sorted(fitting))}"
+        )

@@ -12,8 +12,33 @@ from typing import Any, ClassVar, Literal
 
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.forms import about, camel, read, refuse_unknown, schema, write
+from fake_e2b.domain.steering.allowed_effects import (
+    ALLOWED_EFFECTS,
+    Chunks,
+    Keepalives,
+    Shuffle,
+    SplitCharacters,
+    UnknownFields,
+)
+from fake_e2b.domain.steering.answer_effects import (
+    ANSWER_EFFECTS,
+    Bandwidth,
+    Drip,
+    HalfAnswer,
+    MalformedJson,
+    WrongContentType,
+)
 from fake_e2b.domain.steering.effect import LONGEST_S, Effect, check_seconds
 from fake_e2b.domain.steering.point import ARRIVED, Moment
+from fake_e2b.domain.steering.service_effects import SERVICE_EFFECTS, RateLimit, Refuse
+from fake_e2b.domain.steering.stream_effects import (
+    STREAM_EFFECTS,
+    Corrupt,
+    DropKeepalives,
+    Duplicate,
+    NoEndFrame,
+    Stall,
+)
 
 
 @dataclass(frozen=True)
@@ -121,9 +146,14 @@ class Hold(Effect):
     kind: ClassVar[str] = "hold"
 
 
-KINDS: Mapping[str, type[Effect]] = {
-    each.kind: each for each in (Status, RpcError, Latency, Reset, Close, Hold)
-}
+_ALL: tuple[type[Effect], ...] = (
+    *(Status, RpcError, Latency, Reset, Close, Hold),
+    *ANSWER_EFFECTS,
+    *STREAM_EFFECTS,
+    *ALLOWED_EFFECTS,
+    *SERVICE_EFFECTS,
+)
+KINDS: Mapping[str, type[Effect]] = {each.kind: each for each in _ALL}
 """Every effect by its word."""
 
 
@@ -163,13 +193,30 @@ __all__ = [
     "ARRIVED",
     "KINDS",
     "LONGEST_S",
+    "Bandwidth",
+    "Chunks",
     "Close",
+    "Corrupt",
+    "Drip",
+    "DropKeepalives",
+    "Duplicate",
     "Effect",
+    "HalfAnswer",
     "Hold",
+    "Keepalives",
     "Latency",
+    "MalformedJson",
+    "NoEndFrame",
+    "RateLimit",
+    "Refuse",
     "Reset",
     "RpcError",
+    "Shuffle",
+    "SplitCharacters",
+    "Stall",
     "Status",
+    "UnknownFields",
+    "WrongContentType",
     "effect_schema",
     "read_effect",
     "write_effect",

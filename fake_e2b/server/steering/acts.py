@@ -14,6 +14,8 @@ from fake_e2b.domain.steering import effects
 from fake_e2b.domain.steering.point import Moment
 from fake_e2b.server.steering.error_bodies import error_body
 from fake_e2b.server.steering.exchange import FAULT_HEADER, Act, Exchange
+from fake_e2b.server.steering.frame_acts import AT_FRAMES, AT_HEADS
+from fake_e2b.server.steering.limits import bandwidth, is_over_rate, rate_limit
 from fake_e2b.wire.connect import Code, ConnectFailure
 
 _JSON = b"application/json; charset=utf-8"
@@ -97,5 +99,23 @@ ACTS: Mapping[type[effects.Effect], Act] = {
     effects.Latency: latency,
     effects.Reset: reset,
     effects.Close: close,
+    effects.Bandwidth: bandwidth,
+    effects.RateLimit: rate_limit,
+    **AT_HEADS,
 }
 """Those that need nothing but the exchange."""
+
+
+def act_of(rule: RuleInForce) -> Act | None:
+    """What to do for a rule at its point; None where a filter does it."""
+    effect, moment = type(rule.rule.effect), rule.rule.at.moment
+    if moment is Moment.FRAME and effect in AT_FRAMES:
+        return AT_FRAMES[effect]
+    return ACTS.get(effect)
+
+
+def is_due(exchange: Exchange, rule: RuleInForce) -> bool:
+    """Whether there is anything to do for a rule now."""
+    if isinstance(rule.rule.effect, effects.RateLimit):
+        return is_over_rate(exchange, rule)
+    return True

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import struct
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from fake_e2b.backend.steering import RuleInForce
+from fake_e2b.data_plane.proxy import TUNNEL_KEY
 from fake_e2b.domain.steering.asked import Asked
 from fake_e2b.domain.steering.point import Moment
 from fake_e2b.server.streams import App, Receive, Scope, Send
+from fake_e2b.wire.connect import Codec
+from fake_e2b.wire.frame_cutter import FrameCutter, FrameKind, frame_kind
+from fake_e2b.wire.frame_edits import codec_of
 
 FAULT_HEADER = b"x-fake-e2b-fault"
+_HEAR_OUT_S = 0.5
+_MOST_HEARD = 1 << 20
 _RESET = struct.pack("ii", 1, 0)
 """SO_LINGER: closing sends RST."""
 
@@ -32,9 +40,13 @@ class Exchange:
 
     Args:
         acts: What to do for a rule; None for one that only filters.
+        is_due: Whether there is anything to do for a rule now, at its point.
 
     Attributes:
         outgoing: At `done` and at frames: what is about to be sent; an act may change the list.
+        kind: What the answer's frames are, and `codec` how its messages are written; both are
+            known from `done` on.
+        more_headers: Added to the answer's own.
     """
 
     def __init__(
@@ -45,21 +57,30 @@ class Exchange:
         send: Send,
         rules: Sequence[RuleInForce],
         acts: Callable[[RuleInForce], Act | None],
+        is_due: Callable[[Exchange, RuleInForce], bool],
     ) -> None:
         self.asked = asked
         self.scope = scope
         self.receive = receive
         self.ended = False
         self.outgoing: list[Message] = []
-        self._send = self._forward = send
+        self.kind = FrameKind.PIECE
+        self.codec: Codec = "json"
+        self.more_headers: list[tuple[bytes, bytes]] = []
+        self._send = send
         self._rules = rules
         self._acts = acts
+        self._due = is_due
+        self._filters: list[Filter] = []
+        self._cutter = FrameCutter(self.kind)
         self._frames = 0
+        self._tunnel: Send | None = None
+        if any(each.rule.at.moment is Moment.FRAME for each in rules):
+            scope[TUNNEL_KEY] = self._through_tunnel
 
     async def run(self, app: App, filters: Iterable[Filter]) -> None:
         """Serve the request by `app`, with what the rules do at their points."""
-        for each in reversed(list(filters)):
-            self._forward = _through(each, self._forward)
+        self._filters = [*filters]
         await self._at(Moment.ARRIVED)
         if not self.ended:
             await app(self.scope, self.receive, self._say)
@@ -69,10 +90,22 @@ class Exchange:
     ) -> None:
         """Answer in place of the real answer, of which nothing may have been sent yet."""
         self.ended = True
-        headers = [*headers, (b"content-length", str(len(body)).encode())]
+        await self._hear_out()
+        length = (b"content-length", str(len(body)).encode())
+        headers = [*headers, *self.more_headers, length]
         start = {"type": "http.response.start", "status": status, "headers": headers}
         await self._send(start)
         await self._send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def _hear_out(self) -> None:
+        """Read what the client is still sending: closing before would take the answer with it."""
+        heard, more = 0, True
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_HEAR_OUT_S):
+                while more and heard < _MOST_HEARD:
+                    message = await self.receive()
+                    heard += len(message.get("body", b""))
+                    more = message.get("more_body", False)
 
     async def finish(self, body: bytes = b"") -> None:
         """End the answer, which has begun, as if it were complete; `body` is its last piece."""
@@ -102,21 +135,65 @@ class Exchange:
     async def client_left(self) -> None:
         """Return when the client's connection is gone."""
         connection = self.scope.get("fake_e2b.connection")
-        if connection is not None:
-            await connection.lost.wait()
+        lost = asyncio.Event() if connection is None else connection.lost
+        await lost.wait()
+
+    def filter(self, each: Filter) -> None:
+        """Pass the answer through one filter more, the last."""
+        self._filters.append(each)
 
     async def _say(self, message: Message) -> None:
         if self.ended:
             return
-        self.outgoing = [message]
         if message["type"] == "http.response.start":
+            self._look_at(message)
+            self.outgoing = [{**message, "headers": [*message["headers"], *self.more_headers]}]
             await self._at(Moment.DONE)
-        elif message.get("body"):
-            self._frames += 1
-            await self._at(Moment.FRAME, self._frames)
-        if not self.ended:
-            for each in self.outgoing:
-                await self._forward(each)
+            await self._forward_all()
+            return
+        more = message.get("more_body", False)
+        for frame in self._cutter.feed(bytes(message.get("body", b"")), end=not more):
+            await self._say_frame(frame)
+        if not more:
+            await self.forward({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _through_tunnel(self, data: bytes, write: Callable[[bytes], None]) -> None:
+        """The frames of a WebSocket, after its 101; filters have no part in them."""
+        if self._tunnel is None:
+            is_web_socket = self.asked.headers.get("upgrade", "").lower() == "websocket"
+            self.kind = FrameKind.WEB_SOCKET if is_web_socket else FrameKind.PIECE
+            self._cutter = FrameCutter(self.kind)
+            self._filters = []
+            self._send = self._tunnel = _writing(write)
+        for frame in self._cutter.feed(data, end=False):
+            await self._say_frame(frame)
+
+    def _look_at(self, start: Message) -> None:
+        content_type = header(start, b"content-type")
+        self.kind = frame_kind(self.asked.operation, content_type)
+        self.codec = codec_of(content_type)
+        self._cutter = FrameCutter(self.kind)
+
+    async def _say_frame(self, frame: bytes) -> None:
+        if self.ended:
+            return
+        self._frames += 1
+        self.outgoing = [{"type": "http.response.body", "body": frame, "more_body": True}]
+        await self._at(Moment.FRAME, self._frames)
+        await self._forward_all()
+
+    async def _forward_all(self) -> None:
+        for each in self.outgoing:
+            await self.forward(each)
+
+    async def forward(self, message: Message, at: int = 0) -> None:
+        """Through the filters, from the one at `at` on, to the client."""
+        if self.ended:
+            return
+        if at == len(self._filters):
+            await self._send(message)
+        else:
+            await self._filters[at](message, partial(self.forward, at=at + 1))
 
     async def _at(self, moment: Moment, frame: int = 0) -> None:
         for each in self._rules:
@@ -124,14 +201,20 @@ class Exchange:
             if at.moment is not moment or at.frame != frame:
                 continue
             act = self._acts(each)
-            if act is not None and each.take(self.asked):
+            if act is not None and self._due(self, each) and each.take(self.asked):
                 await act(self, each)
                 if self.ended:
                     return
 
 
-def _through(each: Filter, forward: Send) -> Send:
+def header(start: Message, name: bytes) -> str:
+    """A header of an answer, empty where there is none."""
+    found = (value for key, value in start["headers"] if key.lower() == name)
+    return str(next(found, b"").decode("latin-1"))
+
+
+def _writing(write: Callable[[bytes], None]) -> Send:
     async def send(message: Message) -> None:
-        await each(message, forward)
+        write(message.get("body", b""))
 
     return send

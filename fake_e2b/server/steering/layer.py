@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 from fake_e2b.admin.recorder import record_of
@@ -10,11 +11,13 @@ from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.command_line import command_of
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.domain.steering.asked import Asked
-from fake_e2b.domain.steering.effects import Hold
-from fake_e2b.server.steering.acts import ACTS
+from fake_e2b.domain.steering.effects import Hold, Stall
+from fake_e2b.server.steering.acts import act_of, is_due
 from fake_e2b.server.steering.exchange import Act, Exchange
+from fake_e2b.server.steering.filter_order import filters_of
 from fake_e2b.server.steering.gates import Gates
 from fake_e2b.server.steering.peek import Peek
+from fake_e2b.server.steering.refusal import Refusal
 from fake_e2b.server.streams import App, Receive, Scope, Send
 
 Lookup = Callable[[str], Sandbox | None]
@@ -30,6 +33,7 @@ class Steering:
     def __init__(self, rules: RuleTable, clock: Clock, lookup: Lookup) -> None:
         self.rules = rules
         self.gates = Gates()
+        self.refusal = Refusal(rules)
         self._clock = clock
         self._lookup = lookup
         rules.on_removal(lambda each: self.gates.end(each.rule.name))
@@ -59,15 +63,35 @@ class Steering:
         if not rules:
             await app(scope, peek.receive, send)
             return
-        await Exchange(asked, scope, peek.receive, send, rules, self._act).run(app, ())
+        exchange = Exchange(asked, scope, peek.receive, send, rules, self._act, is_due)
+        await exchange.run(app, filters_of(exchange, rules))
 
     def _act(self, each: RuleInForce) -> Act | None:
         if isinstance(each.rule.effect, Hold):
             return self._hold
-        return ACTS.get(type(each.rule.effect))
+        if isinstance(each.rule.effect, Stall):
+            return self._stall
+        return act_of(each)
 
     async def _hold(self, exchange: Exchange, each: RuleInForce) -> None:
         await self.gates.gate(each.rule.name).hold(exchange.asked)
+
+    async def _stall(self, exchange: Exchange, each: RuleInForce) -> None:
+        """Wait for the time, the rule's removal or the client's leave."""
+        effect = each.rule.effect
+        assert isinstance(effect, Stall)
+        waits = [
+            asyncio.ensure_future(self.gates.gate(each.rule.name).hold(exchange.asked)),
+            asyncio.ensure_future(exchange.client_left()),
+        ]
+        try:
+            await asyncio.wait(waits, timeout=effect.seconds, return_when=asyncio.FIRST_COMPLETED)
+            # What the client never waited for need not be done.
+            exchange.ended = waits[1].done()
+        finally:
+            for wait in waits:
+                wait.cancel()
+            await asyncio.gather(*waits, return_exceptions=True)
 
     async def _understand(
         self, scope: Scope, peek: Peek, operation: str, sandbox_id: str | None, port: int | None

@@ -1,0 +1,71 @@
+"""Effects on the service as a whole: its door, and how much it takes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from fake_e2b.domain.errors import UsageError
+from fake_e2b.domain.forms import about
+from fake_e2b.domain.steering.effect import Effect, check_seconds
+from fake_e2b.domain.steering.match import RequestMatch
+from fake_e2b.domain.steering.point import Moment, Point
+
+
+@dataclass(frozen=True)
+class Refuse(Effect):
+    """Nobody listens: connections are refused, idle ones are closed.
+
+    No request reaches the fake, so nothing can be matched: the rule is in force at once.
+    """
+
+    kind: ClassVar[str] = "refuse"
+    moments: ClassVar[tuple[Moment, ...]] = (Moment.ARRIVED,)
+
+    seconds: float | None = field(
+        default=None, metadata=about("for how long, in real time; until it is removed if left")
+    )
+
+    def __post_init__(self) -> None:
+        check_seconds("seconds", self.seconds)
+
+    def check(self, match: RequestMatch, at: Point) -> None:
+        """It cannot be told what would have been asked.
+
+        Raises:
+            UsageError: The match says anything.
+        """
+        super().check(match, at)
+        if match != RequestMatch():
+            raise UsageError(
+                "a refused connection asks for nothing that could be matched: "
+                'add("*", effects.Refuse(seconds=2)), without conditions'
+            )
+
+
+@dataclass(frozen=True)
+class RateLimit(Effect):
+    """So many requests in any such time; more are answered with 429 and Retry-After.
+
+    A window that slides on the fake's clock. All answers carry RateLimit-Limit, -Remaining and
+    -Reset.
+    """
+
+    kind: ClassVar[str] = "rate-limit"
+    moments: ClassVar[tuple[Moment, ...]] = (Moment.ARRIVED,)
+
+    requests: int = field(metadata=about("how many are let through"))
+    per_s: float = field(metadata=about("in how many seconds"))
+    by: Literal["all", "key", "address"] = field(
+        default="all", metadata=about("counted together, for each API key or client address")
+    )
+
+    def __post_init__(self) -> None:
+        if self.requests < 1:
+            raise UsageError(f"requests is at least 1, not {self.requests}")
+        check_seconds("per_s", self.per_s)
+        if not self.per_s:
+            raise UsageError("per_s is more than 0 seconds")
+
+
+SERVICE_EFFECTS: tuple[type[Effect], ...] = (Refuse, RateLimit)

@@ -1,0 +1,84 @@
+"""How much passes: bytes in a second, requests in a window."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from typing import Any
+
+from fake_e2b.backend.steering import RuleInForce
+from fake_e2b.domain.clock import SECOND_NS
+from fake_e2b.domain.steering import effects
+from fake_e2b.server.steering.error_bodies import error_body
+from fake_e2b.server.steering.exchange import FAULT_HEADER, Exchange
+from fake_e2b.server.steering.filters import Throttle
+
+_TOO_MANY = 429
+_TEXT = "Rate limit exceeded"
+
+
+async def bandwidth(exchange: Exchange, rule: RuleInForce) -> None:
+    """Slow down what comes and what goes."""
+    effect = rule.rule.effect
+    assert isinstance(effect, effects.Bandwidth)
+    if effect.direction != "down":
+        receive = exchange.receive
+
+        async def slowly() -> Any:
+            message = await receive()
+            size = len(message.get("body", b""))
+            if size and not rule.removed:
+                await asyncio.sleep(size / effect.bytes_per_s)
+            return message
+
+        exchange.receive = slowly
+    if effect.direction != "up":
+        exchange.filter(Throttle(exchange, rule, effect.bytes_per_s))
+
+
+def is_over_rate(exchange: Exchange, rule: RuleInForce) -> bool:
+    """Whether the request is one too many; counts it if not.
+
+    What is left is told in the headers of the service. Fact: fake.faults.rate-limit
+    """
+    effect = rule.rule.effect
+    assert isinstance(effect, effects.RateLimit)
+    now_ns = exchange.asked.at_ns
+    passed = _window(exchange, rule, now_ns - round(effect.per_s * SECOND_NS))
+    over = len(passed) >= effect.requests
+    if not over:
+        passed.append(now_ns)
+    oldest_s = (passed[0] - now_ns) / SECOND_NS + effect.per_s
+    left = effect.requests - len(passed)
+    shown = {"limit": effect.requests, "remaining": left, "reset": max(1, math.ceil(oldest_s))}
+    exchange.more_headers += [
+        (b"ratelimit-" + name.encode(), str(value).encode()) for name, value in shown.items()
+    ]
+    return over
+
+
+def _window(exchange: Exchange, rule: RuleInForce, since_ns: int) -> deque[int]:
+    """When the requests passed that still count, oldest first."""
+    effect = rule.rule.effect
+    assert isinstance(effect, effects.RateLimit)
+    whose = ""
+    if effect.by == "key":
+        whose = exchange.asked.api_key or ""
+    elif effect.by == "address":
+        whose = (exchange.scope.get("client") or ("",))[0]
+    passed: deque[int] = rule.memory.setdefault(whose, deque())
+    while passed and passed[0] <= since_ns:
+        passed.popleft()
+    return passed
+
+
+async def rate_limit(exchange: Exchange, rule: RuleInForce) -> None:
+    """Refuse the request, and say when to come again."""
+    [reset] = [value for name, value in exchange.more_headers[-3:] if name == b"ratelimit-reset"]
+    headers = [
+        (b"content-type", b"application/json; charset=utf-8"),
+        (b"retry-after", reset),
+        (FAULT_HEADER, rule.rule.name.encode()),
+    ]
+    await exchange.answer(_TOO_MANY, headers, error_body(exchange.asked, _TOO_MANY, _TEXT))

@@ -1,0 +1,284 @@
+"""Single frames of streams: cut, stalled, ended early, repeated, damaged; by the published SDK."""
+
+from __future__ import annotations
+
+import json
+import struct
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+from e2b import AsyncSandbox, PtySize, Sandbox, SandboxException
+from e2b.exceptions import SandboxUnreachableException, TimeoutException
+from wsproto.events import Request, TextMessage
+
+from fake_e2b import FakeE2B, UsageError, effects
+from tests.helpers import websocket_service
+from tests.helpers.waiting import wait_until
+from tests.helpers.websocket import websocket
+
+SERVICE = Path(websocket_service.__file__).read_text()
+
+
+@pytest.fixture
+def sandbox(fake: FakeE2B) -> Sandbox:
+    return Sandbox.create()
+
+
+def test_a_stream_that_is_cut(fake: FakeE2B, sandbox: Sandbox) -> None:
+    shown: list[str] = []
+    fake.faults.add("Process.Start", effects.Close(), at="frame=3")
+    with pytest.raises(SandboxUnreachableException):
+        sandbox.commands.run(
+            "echo one; echo two >&2; sleep 600",
+            on_stdout=shown.append,
+            on_stderr=shown.append,
+            timeout=0,
+        )
+    assert len(shown) == 1
+
+
+def test_a_stream_that_is_cut_within_a_frame(fake: FakeE2B, sandbox: Sandbox) -> None:
+    shown: list[str] = []
+    fake.faults.add("Process.Start", effects.HalfAnswer(), at="frame=2")
+    with pytest.raises(SandboxUnreachableException):
+        sandbox.commands.run("echo one; sleep 600", on_stdout=shown.append, timeout=0)
+    assert shown == []
+
+
+def test_a_stall_until_the_rule_is_removed(fake: FakeE2B, sandbox: Sandbox) -> None:
+    shown: list[str] = []
+    with ThreadPoolExecutor(1) as pool:
+        fault = fake.faults.add("Process.Start", effects.Stall(), at="frame=2")
+        running = pool.submit(sandbox.commands.run, "echo one", on_stdout=shown.append)
+        wait_until(lambda: fault.hits)
+        assert shown == []
+        fault.remove()
+        assert running.result().stdout == "one\n"
+
+
+def test_a_stall_for_a_time(fake: FakeE2B, sandbox: Sandbox) -> None:
+    fault = fake.faults.add("Process.Start", effects.Stall(seconds=0.01), at="frame=2")
+    assert sandbox.commands.run("echo one").stdout == "one\n"
+    assert fault.hits == 1
+
+
+async def test_a_stall_until_the_client_leaves(fake: FakeE2B, sandbox: Sandbox) -> None:
+    there = await AsyncSandbox.connect(sandbox.sandbox_id)
+    fake.faults.add("Process.Start", effects.Stall(), at="frame=2")
+    with pytest.raises(TimeoutException):
+        await there.commands.run("echo one; sleep 600", timeout=0.5)
+    [asked] = fake.journal.records(operation="Process.Start")
+    wait_until(lambda: asked.duration_ns is not None)
+
+
+def test_what_stalls_before_its_work_is_never_done_without_a_client(fake: FakeE2B) -> None:
+    fault = fake.faults.add("createSandbox", effects.Stall(), at="arrived", times=1)
+    with pytest.raises((httpx.TimeoutException, TimeoutException)):
+        Sandbox.create(request_timeout=0.5)
+    [asked] = fake.journal.records(operation="createSandbox")
+    wait_until(lambda: asked.duration_ns is not None)
+    assert fault.hits == 1
+    assert not fake.sandboxes()
+
+
+def test_an_end_without_the_end_frame(fake: FakeE2B, sandbox: Sandbox) -> None:
+    with (
+        fake.faults.add("Process.Start", effects.NoEndFrame(), at="frame=2") as fault,
+        pytest.raises(Exception, match="without an end event"),
+    ):
+        sandbox.commands.run("echo one; sleep 600", timeout=0)
+    assert fault.hits == 1
+    with fake.faults.add("Process.Start", effects.NoEndFrame()) as fault:
+        answer = _start(sandbox, "application/connect+proto", "true")
+    assert fault.hits == 1
+    assert all(flags == 0 for flags, _ in answer)
+
+
+@pytest.mark.parametrize("codec", ["json", "proto"])
+@pytest.mark.parametrize("part", ["payload", "flag", "length"])
+def test_a_damaged_frame(fake: FakeE2B, sandbox: Sandbox, codec: str, part: str) -> None:
+    whole = _raw(sandbox, f"application/connect+{codec}", "true")
+    effect = effects.Corrupt(part)  # type: ignore[arg-type]
+    with fake.faults.add("Process.Start", effect, at="frame=1"):
+        damaged = _raw(sandbox, f"application/connect+{codec}", "true")
+    # The first frame tells the PID, which differs: compare what does not.
+    size = 5 + int.from_bytes(whole[1:5], "big")
+    if part == "flag":
+        assert (damaged[0], whole[0]) == (0x7C, 0)
+    elif part == "length":
+        assert damaged[1:5] == (size - 5 ^ 1).to_bytes(4, "big")
+    else:
+        assert damaged[5 + (size - 5) // 2] > 0x7F
+
+
+def test_damage_as_the_sdk_shows_it(fake: FakeE2B, sandbox: Sandbox) -> None:
+    fake.faults.add("Process.Start", effects.Corrupt(), at="frame=2")
+    with pytest.raises(SandboxException, match="could not be decoded"):
+        sandbox.commands.run("echo hello")
+
+
+async def test_a_frame_that_comes_twice(fake: FakeE2B, sandbox: Sandbox) -> None:
+    there = await AsyncSandbox.connect(sandbox.sandbox_id)
+    fake.faults.add("Process.Start", effects.Duplicate(copies=3), at="frame=2")
+    assert (await there.commands.run("echo one")).stdout == "one\n" * 3
+
+
+def test_a_terminal(fake: FakeE2B, sandbox: Sandbox) -> None:
+    fake.faults.add("Process.Start", effects.Close(), at="frame=2", where=lambda a: "pty" in a.body)
+    terminal = sandbox.pty.create(PtySize(rows=24, cols=80))
+    with pytest.raises(SandboxUnreachableException):
+        terminal.wait()
+    assert sandbox.commands.run("echo on").stdout == "on\n"
+
+
+async def test_a_watched_folder(fake: FakeE2B, sandbox: Sandbox) -> None:
+    there = await AsyncSandbox.connect(sandbox.sandbox_id)
+    left: list[Exception | None] = []
+    fake.faults.add("Filesystem.WatchDir", effects.Close(), at="frame=2")
+    watch = await there.files.watch_dir(".", lambda event: None, on_exit=left.append)
+    await there.files.write("x", "y")
+    await watch._wait
+    assert isinstance(left[0], SandboxUnreachableException)
+
+
+def test_a_download(fake: FakeE2B, sandbox: Sandbox) -> None:
+    sandbox.commands.run("head -c 3000000 /dev/urandom > big")
+    url = sandbox.download_url("big")
+    plain = {"Accept-Encoding": "identity"}
+    with (
+        fake.faults.add("files.download", effects.Close(), at="frame=3"),
+        pytest.raises(httpx.RemoteProtocolError),
+    ):
+        httpx.get(url, headers=plain)
+    whole = httpx.get(url, headers=plain).content
+    with fake.faults.add("files.download", effects.Corrupt(), at="frame=2"):
+        damaged = httpx.get(url, headers=plain).content
+    assert sum(a != b for a, b in zip(whole, damaged, strict=True)) == 1
+
+
+def test_server_sent_events_of_a_port(fake: FakeE2B, sandbox: Sandbox) -> None:
+    sandbox.files.write("serve.py", _EVENTS)
+    sandbox.commands.run("python3 serve.py > port < /dev/null 2>&1 &")
+    port = int(wait_until(lambda: sandbox.files.read("port").strip()))
+    url = f"http://{sandbox.get_host(port)}/"
+    assert httpx.get(url).text == "data: 1\n\ndata: 2\n\ndata: 3\n\n"
+    with fake.faults.add("port", effects.Duplicate(), at="frame=2", port=port):
+        assert httpx.get(url).text == "data: 1\n\ndata: 2\n\ndata: 2\n\ndata: 3\n\n"
+    seen: list[str] = []
+    with (
+        fake.faults.add("port", effects.Close(), at="frame=3", port=port),
+        httpx.stream("GET", url) as answer,
+        pytest.raises(httpx.RemoteProtocolError),
+    ):
+        seen.extend(answer.iter_text())
+    assert "".join(seen) == "data: 1\n\ndata: 2\n\n"
+
+
+def test_a_web_socket_after_its_switch(fake: FakeE2B, sandbox: Sandbox) -> None:
+    sandbox.files.write("service.py", SERVICE)
+    sandbox.commands.run("python3 service.py 0 127.0.0.1 > port 2> errors < /dev/null &")
+    port = int(wait_until(lambda: sandbox.files.read("port").strip()))
+    request = Request(host=sandbox.get_host(port), target="/")
+    fault = fake.faults.add("port", effects.Close(), at="frame=2")
+    with websocket(fake.port, request) as client:
+        client.send(TextMessage("one"))
+        assert client.message() == "one"
+        client.send(TextMessage("two"))
+        with pytest.raises(ConnectionResetError):
+            client.next()
+    fault.remove()
+    fault = fake.faults.add("port", effects.Stall(), at="frame=1")
+    with websocket(fake.port, request) as client:
+        client.send(TextMessage("one"))
+        wait_until(lambda: fault.hits)
+        fault.remove()
+        assert client.message() == "one"
+
+
+def test_keepalives_that_never_come(fake: FakeE2B, sandbox: Sandbox) -> None:
+    fault = fake.faults.add("Process.Start", effects.DropKeepalives())
+    types = [f"application/connect+{codec}" for codec in ("json", "proto")]
+    with ThreadPoolExecutor(2) as pool:
+        # Asked for every second, so one falls due.
+        silent = [pool.submit(_start, sandbox, name, "sleep 1.3", ping=1) for name in types]
+        assert [len(each.result()) for each in silent] == [3, 3]  # start, end, the stream's end
+    assert fault.hits == 2
+
+
+@pytest.mark.parametrize(
+    ("operation", "effect", "at", "text"),
+    [
+        ("createSandbox", effects.Close(), "frame=2", "answers in one frame"),
+        ("files.upload", effects.Duplicate(), "frame=3", "answers in one frame"),
+        ("createSandbox", effects.NoEndFrame(), None, "can never act on createSandbox"),
+        ("files.*", effects.DropKeepalives(), None, "can never act on files"),
+        ("execute", effects.Corrupt("flag"), "frame=1", "corrupt of the flag can never act"),
+        ("Process.Start", effects.Duplicate(), "done", "it acts at frame=n"),
+    ],
+)
+def test_what_can_never_be_is_refused(
+    fake: FakeE2B, operation: str, effect: effects.Effect, at: str | None, text: str
+) -> None:
+    with pytest.raises(UsageError, match=text):
+        fake.faults.add(operation, effect, at=at)
+    assert not fake.faults.list()
+
+
+def _raw(sandbox: Sandbox, content_type: str, command: str, ping: int = 90) -> bytes:
+    """The bytes of an answer to Process.Start."""
+    if content_type.endswith("json"):
+        payload = json.dumps({"process": {"cmd": "sh", "args": ["-c", command]}}).encode()
+    else:
+        config = b"".join(
+            tag + bytes((len(text),)) + text
+            for tag, text in ((b"\x0a", b"sh"), (b"\x12", b"-c"), (b"\x12", command.encode()))
+        )
+        payload = b"\x0a" + bytes((len(config),)) + config
+    framed = struct.pack(">BI", 0, len(payload)) + payload
+    headers = {
+        "Content-Type": content_type,
+        "E2b-Sandbox-Id": sandbox.sandbox_id,
+        "E2b-Sandbox-Port": "49983",
+        "X-Access-Token": sandbox._envd_access_token or "",
+        "Keepalive-Ping-Interval": str(ping),
+    }
+    url = f"{sandbox.connection_config._sandbox_url}/process.Process/Start"
+    answer = httpx.post(url, headers=headers, content=framed, timeout=20)
+    assert answer.status_code == 200, answer.text
+    return answer.content
+
+
+def _start(
+    sandbox: Sandbox, content_type: str, command: str, ping: int = 90
+) -> list[tuple[int, bytes]]:
+    return list(_frames(_raw(sandbox, content_type, command, ping)))
+
+
+def _frames(data: bytes) -> Iterator[tuple[int, bytes]]:
+    while data:
+        size = 5 + int.from_bytes(data[1:5], "big")
+        yield data[0], data[5:size]
+        data = data[size:]
+
+
+_EVENTS = """
+import http.server, socketserver
+class Events(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for piece in (b"data: 1\\n\\nda", b"ta: 2\\n", b"\\ndata: 3\\n\\n"):
+            self.wfile.write(b"%x\\r\\n%s\\r\\n" % (len(piece), piece))
+        self.wfile.write(b"0\\r\\n\\r\\n")
+    def log_message(self, *arguments):
+        pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Events)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""
