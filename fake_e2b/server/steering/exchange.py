@@ -61,7 +61,9 @@ class Exchange:
     ) -> None:
         self.asked = asked
         self.scope = scope
-        self.receive = receive
+        self.receive: Receive = self._hear
+        self._receive = receive
+        self._heard_all = False
         self.ended = False
         self.outgoing: list[Message] = []
         self.kind = FrameKind.PIECE
@@ -99,13 +101,16 @@ class Exchange:
 
     async def _hear_out(self) -> None:
         """Read what the client is still sending: closing before would take the answer with it."""
-        heard, more = 0, True
+        heard = 0
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_HEAR_OUT_S):
-                while more and heard < _MOST_HEARD:
-                    message = await self.receive()
-                    heard += len(message.get("body", b""))
-                    more = message.get("more_body", False)
+                while not self._heard_all and heard < _MOST_HEARD:
+                    heard += len((await self._hear()).get("body", b""))
+
+    async def _hear(self) -> Message:
+        message = await self._receive()
+        self._heard_all = not message.get("more_body", False)
+        return message
 
     async def finish(self, body: bytes = b"") -> None:
         """End the answer, which has begun, as if it were complete; `body` is its last piece."""
