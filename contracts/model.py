@@ -131,6 +131,30 @@ class FolderModel:
         return found
 
 
+@dataclass(slots=True)
+class SecretsModel:
+    """The secrets of one account by canonical name: version and metadata of each."""
+
+    secrets: dict[str, tuple[int, dict[str, str]]] = field(default_factory=dict)
+
+    def create(self, name: str, metadata: dict[str, str]) -> str | None:
+        """Answers with the name of the refusal, or None."""
+        if name.lower() in self.secrets:
+            return "exists"
+        self.secrets[name.lower()] = (1, metadata)
+        return None
+
+    def update(self, name: str, metadata: dict[str, str] | None) -> str | None:
+        found = self.secrets.get(name.lower())
+        if found is None:
+            return "missing"
+        self.secrets[name.lower()] = (found[0] + 1, found[1] if metadata is None else metadata)
+        return None
+
+    def delete(self, name: str) -> bool:
+        return self.secrets.pop(name.lower(), None) is not None
+
+
 def _above(path: str) -> list[str]:
     parts = path.split("/")
     return ["/".join(parts[:end]) for end in range(1, len(parts))]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fake_e2b.backend.egress import Egress
 from fake_e2b.backend.idempotency import Idempotency
 from fake_e2b.backend.listing import Listing
 from fake_e2b.backend.logs import Logs
@@ -11,6 +12,7 @@ from fake_e2b.backend.machine import MachineFactory
 from fake_e2b.backend.metrics import Metrics
 from fake_e2b.backend.patience import Endless, Patience
 from fake_e2b.backend.sandboxes import Sandboxes, Sign
+from fake_e2b.backend.secrets import Secrets
 from fake_e2b.backend.settings import ControlSettings
 from fake_e2b.backend.store import Store
 from fake_e2b.backend.teams import Teams
@@ -92,10 +94,13 @@ class ControlBackend:
             before_pause=self.metrics.sample,
         )
         self.sandboxes.on_event(self.logs.note)
+        self.secrets = Secrets(ids, clock)
+        self.egress = Egress(store, self.secrets, ids, clock)
 
     async def reset(self) -> None:
-        """Kill every sandbox; forget logs, metrics and idempotency keys."""
+        """Kill every sandbox; forget secrets, logs, metrics and idempotency keys."""
         await self.sandboxes.reset()
         self.metrics.clear()
         self.logs.clear()
         self.idempotency.clear()
+        self.secrets.clear()

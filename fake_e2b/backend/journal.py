@@ -13,7 +13,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from fake_e2b.backend.journal_query import Query, select
-from fake_e2b.backend.masking import Secrets, mask_header, mask_json, mask_query
+from fake_e2b.backend.masking import (
+    Secrets,
+    mask_header,
+    mask_json,
+    mask_query,
+    mask_secret_body,
+)
 from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.journal import Excerpt, JournalRecord, RecordKind, StreamSummary
 from fake_e2b.domain.operations import UNKNOWN, Plane, match_operation
@@ -36,6 +42,7 @@ _SHARED_UP_TO = 400
 _RECORD_BYTES = 440
 """A record without texts: object, numbers, path, its share of headers. Measured."""
 _STREAM_BYTES = 180
+_SECRETS = "secrets"
 _ENVELOPE = 5
 """Bytes before the message in a Connect stream: flags and length."""
 _COMPRESSED = 1
@@ -126,7 +133,10 @@ class Journal:
     def keep_body(self, record: JournalRecord, beginning: bytes) -> None:
         """Keep what a person can read of the body's beginning, a JSON body whole if it is short."""
         content_type = next((value for name, value in record.headers if name == "content-type"), "")
-        text, whole = _readable(content_type, beginning)
+        if record.path.lstrip("/").startswith(_SECRETS):
+            text, whole = mask_secret_body(beginning), True
+        else:
+            text, whole = _readable(content_type, beginning)
         self.keep_text(record, text if whole else text[:BODY_SHOWN])
 
     def keep_text(self, record: JournalRecord, text: str) -> None:

@@ -5,6 +5,7 @@ Journals are printed into test reports, and those are kept by CI services for an
 
 from __future__ import annotations
 
+import json
 import re
 from base64 import b64decode
 
@@ -83,6 +84,22 @@ def mask_json(text: str) -> str:
     if not any(hint in lower for hint in _HINTS):
         return text
     return _SECRET_FIELD.sub(lambda found: found[1] + mask(found[2]), text)
+
+
+def mask_secret_body(beginning: bytes) -> str:
+    """The body of a request to `/secrets` without the value, not even its tail.
+
+    What cannot be read, or was cut off, is hidden as a whole: who knows what it holds.
+    """
+    if not beginning:
+        return ""
+    try:
+        body = json.loads(beginning)
+    except ValueError:
+        return MASK
+    if not isinstance(body, dict):
+        return MASK
+    return json.dumps(body | {"value": MASK} if "value" in body else body)
 
 
 def mask_query(path: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fake_e2b.backend.control import ControlBackend
-from fake_e2b.control_plane import cors, lifecycle, observations, sandboxes, snapshots
+from fake_e2b.control_plane import cors, lifecycle, observations, sandboxes, secrets, snapshots
 from fake_e2b.control_plane.auth import (
     USER_OPERATIONS,
     authenticate,
@@ -68,6 +68,11 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", "/sandboxes/{sandboxID}/timeout"): sandboxes.set_timeout,
     ("POST", "/sandboxes/{sandboxID}/refreshes"): sandboxes.refresh,
     ("PUT", "/sandboxes/{sandboxID}/network"): sandboxes.update_network,
+    ("GET", "/secrets"): secrets.list_page,
+    ("POST", "/secrets"): secrets.create,
+    ("GET", "/secrets/{secretID}"): secrets.detail,
+    ("POST", "/secrets/{secretID}"): secrets.update,
+    ("DELETE", "/secrets/{secretID}"): secrets.delete,
 }
 """What is built; every other operation of the API is a gap."""
 
@@ -99,6 +104,8 @@ class ControlPlane:
             return
         if not cors.is_preflight(scope["method"], headers):
             answer.headers += cors.headers_for(headers)
+            if secrets.is_about(_raw_path(scope)):
+                answer.headers.append(secrets.NO_STORE)
         await send_answer(send, answer)
 
     async def _answer(self, scope: Scope, headers: Mapping[str, str], body: Body) -> Answer:
@@ -111,13 +118,14 @@ class ControlPlane:
         try:
             match = self._router.match(method, path)
             return await self._perform(match, scope, headers, body)
-        except ControlError as error:
+        except (ControlError, InvalidRequestError) as error:
+            if secrets.is_about(path):
+                return _refused(secrets.restated(error))
+            if isinstance(error, InvalidRequestError):
+                return _invalid(error)
             if error.__cause__ is not None and not isinstance(error.__cause__, FakeE2BError):
                 LOGGER.error("%s %s failed", method, path, exc_info=error.__cause__)
             return _refused(error)
-        except InvalidRequestError as error:
-            encoded = service_json.encode({"code": 400, "message": error.message})
-            return Answer(400, encoded, TEXT) if error.plain else Answer(400, encoded)
         except GapError as error:
             gap = control_errors.render_gap(error)
             return Answer(
@@ -189,6 +197,11 @@ def _refused(error: ControlError) -> Answer:
         # The same request gets the same answer: clients that retry by themselves need not.
         answer.headers.append((b"should-retry", b"false"))
     return answer
+
+
+def _invalid(error: InvalidRequestError) -> Answer:
+    encoded = service_json.encode({"code": 400, "message": error.message})
+    return Answer(400, encoded, TEXT) if error.plain else Answer(400, encoded)
 
 
 def _redirect(method: str, path: str, query_string: bytes) -> Answer:

@@ -70,6 +70,14 @@ class ControlKind(StrEnum):
     BAD_EGRESS_PROXY = auto()
     BAD_VOLUME_MOUNTS = auto()
 
+    # Secrets, whose refusals never say more.
+    SECRETS_BAD_REQUEST = auto()
+    SECRETS_UNAUTHENTICATED = auto()
+    SECRETS_UNAVAILABLE = auto()
+    SECRETS_NO_OPERATION = auto()
+    SECRET_NOT_FOUND = auto()
+    SECRET_CONFLICT = auto()
+
     # Same request again.
     IDEMPOTENCY_MISMATCH = auto()
     IDEMPOTENCY_IN_PROGRESS = auto()

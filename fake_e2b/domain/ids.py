@@ -17,8 +17,14 @@ TemplateID = NewType("TemplateID", str)
 """20 characters of `[a-z0-9]`."""
 TeamID = NewType("TeamID", str)
 """A UUID."""
+SecretID = NewType("SecretID", str)
+"""`sec_` and 26 characters that sort by the time of the making."""
+VolumeID = NewType("VolumeID", str)
+"""A UUID."""
 
 _ALPHABET = string.ascii_lowercase + string.digits
+_SORTABLE = "0123456789abcdefghjkmnpqrstvwxyz"
+_MILLISECOND_NS = 1_000_000
 CLIENT_ID = "6532622b"
 """The constant that every sandbox object carries as `clientID`."""
 
@@ -61,6 +67,15 @@ class IdSource:
         return "-".join(
             (digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]),
         )
+
+    def secret_id(self, now_ns: int) -> SecretID:
+        """A fresh secret ID: 48 bits of milliseconds, 80 random ones, five bits a character."""
+        bits = (now_ns // _MILLISECOND_NS) % 2**48 << 80 | self._random.getrandbits(80)
+        return SecretID("sec_" + "".join(_SORTABLE[bits >> at & 31] for at in range(125, -1, -5)))
+
+    def key(self, purpose: str) -> bytes:
+        """32 bytes to sign with, the same for the same purpose."""
+        return hmac.new(self._token_key, purpose.encode(), hashlib.sha256).digest()
 
     def hex_token(self, digits: int) -> str:
         """`digits` lower-case hexadecimal digits."""

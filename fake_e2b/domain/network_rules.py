@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fake_e2b.domain.control_errors import ControlError, ControlKind
+from fake_e2b.domain.placeholders import MalformedPlaceholderError, placeholders
 
 MAX_DOMAINS = 10
 MAX_DOMAIN_BYTES = 128
@@ -23,8 +24,6 @@ _DNS_NAME = re.compile(
 _IPV4 = re.compile(r"[0-9]+(\.[0-9]+){3}")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FORBIDDEN_IN_VALUE = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
-_PLACEHOLDER = re.compile(r"\$\{e2b\.(secrets|identity\.tokens)\.")
-_SECRET_NAME = re.compile(r"(?!sec_)[a-z0-9_-]{1,128}")
 
 Rules = Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -93,21 +92,23 @@ def _check_header(domain: str, name: str, value: str) -> None:
 
 def _secrets_in(value: str) -> set[str]:
     """Names of the secrets that a header's value asks for."""
-    names = set()
-    at = 0
-    while (match := _PLACEHOLDER.search(value, at)) is not None:
-        end = value.find("}", match.end())
-        name = value[match.end() : end] if end >= 0 else ""
-        is_secret = match[1] == "secrets"
-        if is_secret:
-            name = name.strip().lower()
-        if not name or _PLACEHOLDER.search(name) or (is_secret and not _usable_secret(name)):
-            raise _refuse("Network transform header contains a malformed E2B placeholder.")
-        if is_secret:
-            names.add(name)
-        at = end + 1
-    return names
+    try:
+        return {each.name for each in placeholders(value) if each.kind == "secrets"}
+    except MalformedPlaceholderError:
+        raise _refuse("Network transform header contains a malformed E2B placeholder.") from None
 
 
-def _usable_secret(name: str) -> bool:
-    return _SECRET_NAME.fullmatch(name) is not None
+def rule_for(rules: Rules, host: str) -> Mapping[str, str]:
+    """The headers that the rules set on requests to a host; sets of several rules never mix.
+
+    Its own name comes before a wildcard, the longest wildcard before others; `*.x` means every
+    name below `x` and not `x` itself. Fact: secrets.rules.precedence
+    """
+    host = host.lower().rstrip(".")
+    wildcards = sorted((each for each in rules if each.startswith("*.")), key=len, reverse=True)
+    fitting = [host, *(each for each in wildcards if host.endswith(each[1:]))]
+    entries = next((rules[each] for each in fitting if each in rules), ())
+    for entry in entries:
+        headers: Mapping[str, str] = (entry.get("transform") or {}).get("headers") or {}
+        return headers
+    return {}

@@ -301,6 +301,28 @@ class FakeE2B:
 
         return self._thread().call(add)
 
+    def outgoing_headers(
+        self, sandbox_id: str, host: str, headers: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
+        """The headers that an HTTPS request from a sandbox would have after its network rules.
+
+        Nothing leaves a sandbox of the fake, so no rule is ever seen at work; this says what one
+        would do now: secrets at their current version, workload tokens freshly minted.
+
+        Args:
+            host: Where the request goes, such as ``"api.example.com"``.
+            headers: What the program in the sandbox set.
+
+        Raises:
+            UsageError: There is no such sandbox, or a secret that its rule names.
+        """
+        egress = self._fake().backend.egress
+
+        async def ask() -> dict[str, str]:
+            return egress.headers(sandbox_id, host, headers or {})
+
+        return self._thread().call(ask)
+
     def reset(self) -> None:
         """Kill every sandbox and forget everything, as after `start`; keys stay valid.
 

@@ -128,6 +128,12 @@ TABLE: Mapping[K, Row] = {
     K.BAD_NETWORK: Row(400, "{reason}"),
     K.BAD_EGRESS_PROXY: Row(400, "Invalid egress proxy config: {reason}"),
     K.BAD_VOLUME_MOUNTS: Row(400, "invalid mounts:{mounts}"),
+    K.SECRETS_BAD_REQUEST: Row(400, "Invalid secrets request"),
+    K.SECRETS_UNAUTHENTICATED: Row(401, "You are not authenticated"),
+    K.SECRETS_UNAVAILABLE: Row(403, "Secrets are not available for this team"),
+    K.SECRETS_NO_OPERATION: Row(404, "Not found"),
+    K.SECRET_NOT_FOUND: Row(404, "Secret not found"),
+    K.SECRET_CONFLICT: Row(409, "Secret cannot be modified in its current state"),
     K.IDEMPOTENCY_MISMATCH: Row(
         422,
         "Idempotency key was already used with a different request",
@@ -162,6 +168,30 @@ TABLE: Mapping[K, Row] = {
     K.SNAPSHOT_FAILED: Row(500, "Error creating snapshot template"),
     K.TEMPLATE_NOT_READY: Row(500, "{reason}"),
 }
+
+_OF_SECRETS: Mapping[K, K] = {
+    K.AUTH_MISSING: K.SECRETS_UNAUTHENTICATED,
+    K.AUTH_MALFORMED: K.SECRETS_UNAUTHENTICATED,
+    K.API_KEY_FORMAT: K.SECRETS_UNAUTHENTICATED,
+    K.API_KEY_UNKNOWN: K.SECRETS_UNAUTHENTICATED,
+    K.BEARER_REJECTED: K.SECRETS_UNAUTHENTICATED,
+    K.ADMIN_TOKEN_REJECTED: K.SECRETS_UNAUTHENTICATED,
+    K.TEAM_BANNED: K.SECRETS_UNAVAILABLE,
+    K.TEAM_BLOCKED: K.SECRETS_UNAVAILABLE,
+    K.NO_OPERATION: K.SECRETS_NO_OPERATION,
+    K.METHOD_NOT_ALLOWED: K.SECRETS_NO_OPERATION,
+    K.INVALID_NEXT_TOKEN: K.SECRETS_BAD_REQUEST,
+}
+
+
+def as_of_secrets(error: ControlError) -> ControlError:
+    """The refusal as the operations on secrets say it, which give no cause away.
+
+    Fact: secrets.errors
+    """
+    kind = _OF_SECRETS.get(K(error.kind))
+    return error if kind is None else ControlError(kind)
+
 
 NO_RETRY = frozenset({429, 503})
 """Answers that are final, though clients would retry them unless told not to."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from fake_e2b.wire import rest
+from fake_e2b.wire import rest, rest_storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,5 +217,45 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         body=rest.SandboxNetworkUpdateConfig,
         body_required=True,
         refusals=_CHANGES,
+    ),
+    Endpoint(
+        "GET",
+        "/secrets",
+        "List secrets",
+        {200: rest_storage.Secret},
+        query=rest_storage.SecretsQuery,
+        is_list=True,
+    ),
+    Endpoint(
+        "POST",
+        "/secrets",
+        "Create a secret",
+        {201: rest_storage.Secret},
+        body=rest_storage.NewSecret,
+        body_required=True,
+        refusals=(400, 409, 413),
+    ),
+    Endpoint(
+        "GET",
+        "/secrets/{secretID}",
+        "One secret",
+        {200: rest_storage.Secret},
+        refusals=(400, 404),
+    ),
+    Endpoint(
+        "POST",
+        "/secrets/{secretID}",
+        "Give a secret a new value",
+        {200: rest_storage.Secret},
+        body=rest_storage.SecretUpdate,
+        body_required=True,
+        refusals=(400, 404, 413),
+    ),
+    Endpoint(
+        "DELETE",
+        "/secrets/{secretID}",
+        "Delete a secret with all its versions",
+        {204: None},
+        refusals=(400, 404),
     ),
 )

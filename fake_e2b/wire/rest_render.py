@@ -20,7 +20,7 @@ from fake_e2b.wire.timestamps import format_instant
 Object = dict[str, Any]
 
 
-class _Writer:
+class Writer:
     """Makes the objects of one shape; what is None is absent."""
 
     def __init__(self, shape: type[rest.Shape]) -> None:
@@ -34,17 +34,17 @@ class _Writer:
         return {names[name]: value for name, value in fields.items() if value is not None}
 
 
-_SANDBOX = _Writer(rest.Sandbox)
-_LISTED = _Writer(rest.ListedSandbox)
-_DETAIL = _Writer(rest.SandboxDetail)
-_LIFECYCLE = _Writer(rest.SandboxLifecycle)
-_SNAPSHOT = _Writer(rest.SnapshotInfo)
-_METRIC = _Writer(rest.SandboxMetric)
-_METRICS = _Writer(rest.SandboxesWithMetrics)
-_LOG = _Writer(rest.SandboxLog)
-_LOGS = _Writer(rest.SandboxLogs)
-_LOGS_V2 = _Writer(rest.SandboxLogsV2Response)
-_LOG_ENTRY = _Writer(rest.SandboxLogEntry)
+_SANDBOX = Writer(rest.Sandbox)
+_LISTED = Writer(rest.ListedSandbox)
+_DETAIL = Writer(rest.SandboxDetail)
+_LIFECYCLE = Writer(rest.SandboxLifecycle)
+_SNAPSHOT = Writer(rest.SnapshotInfo)
+_METRIC = Writer(rest.SandboxMetric)
+_METRICS = Writer(rest.SandboxesWithMetrics)
+_LOG = Writer(rest.SandboxLog)
+_LOGS = Writer(rest.SandboxLogs)
+_LOGS_V2 = Writer(rest.SandboxLogsV2Response)
+_LOG_ENTRY = Writer(rest.SandboxLogEntry)
 
 
 def sandbox(record: SandboxRecord) -> Object:

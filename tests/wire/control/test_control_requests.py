@@ -159,7 +159,6 @@ async def test_browsers_may_ask_from_anywhere(anonymous: httpx.AsyncClient) -> N
         ("POST", "/v3/templates", "createTemplate"),
         ("PATCH", "/v2/templates/team%2Fx%3Av1", "updateTemplate"),
         ("GET", "/volumes", "listVolumes"),
-        ("POST", "/secrets", "createSecret"),
         ("GET", "/events/sandboxes", "listSandboxEvents"),
     ],
 )
