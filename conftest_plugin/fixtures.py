@@ -1,8 +1,9 @@
 """The fixtures, a chain in which each link can be overridden in a `conftest.py`.
 
 `fake_e2b_options` → `make_fake_e2b` → `fake_e2b_server` → `fake_e2b` → `e2b_env`, `e2b_sandbox`,
-`e2b_async_sandbox`. One server serves the whole run (each worker of pytest-xdist has its own); each
-test finds it empty.
+`e2b_async_sandbox`, and one for each part: `e2b_clock`, `e2b_faults`, `e2b_gates`, `e2b_journal`.
+One server serves the whole run (each worker of pytest-xdist has its own); each test finds it empty.
+With ``--e2b-live`` `fake_e2b` is a `live.LiveE2B`, and tests that take a part are skipped.
 """
 
 from __future__ import annotations
@@ -15,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from conftest_plugin.report import WATCHED, Watched, leak_message
-from conftest_plugin.settings import leaks_policy, options_of_marker, setting
+from conftest_plugin.live import LiveE2B, is_live
+from conftest_plugin.report import keep
+from conftest_plugin.settings import OF_THE_TEST, SERVER_OPTIONS, options_of_marker, setting
+from conftest_plugin.watched import WATCHED, Watched
 
 try:
     import pytest_asyncio
@@ -34,7 +37,8 @@ _SDKS = ("e2b_code_interpreter", "e2b")
 @pytest.fixture(scope="session")
 def fake_e2b_options(pytestconfig: pytest.Config) -> dict[str, Any]:
     """Keyword arguments of `FakeE2B` for the run's server; override to choose others."""
-    return {"runtime": setting(pytestconfig, "runtime")}
+    given = {name: setting(pytestconfig, name) for name in SERVER_OPTIONS}
+    return {"runtime": "auto", **{n: value for n, value in given.items() if value is not None}}
 
 
 @pytest.fixture(scope="session")
@@ -67,43 +71,57 @@ def fake_e2b_server(
 
 
 @pytest.fixture
-def fake_e2b(
-    request: pytest.FixtureRequest,
-    fake_e2b_server: FakeE2B,
-    make_fake_e2b: Callable[..., FakeE2B],
-    fake_e2b_options: dict[str, Any],
-) -> Iterator[FakeE2B]:
+def fake_e2b(request: pytest.FixtureRequest) -> Iterator[FakeE2B | LiveE2B]:
     """A fake without sandboxes, which every E2B client in this test finds by the environment.
 
     ``@pytest.mark.fake_e2b(clock="manual")`` and the like give the test a server of its own kind.
     """
-    from fake_e2b.testing import (  # see settings.options_of_marker
-        FakeE2BLeakWarning,
-        activated,
-    )
-
+    if is_live(request.config):
+        yield LiveE2B()
+        return
     marked = options_of_marker(request.node)
-    changed = {name: value for name, value in marked.items() if name != "leaks"}
-    fake = make_fake_e2b(**{**fake_e2b_options, **changed}) if changed else fake_e2b_server
+    # Taken only now: on the real service none is to be started.
+    from fake_e2b.testing import activated  # see settings.options_of_marker
+
+    fake = _server(request, {n: value for n, value in marked.items() if n not in OF_THE_TEST})
     fake.reset()
-    watched = request.node.stash[WATCHED] = Watched(fake)
+    watched = request.node.stash[WATCHED] = Watched(request.node, fake, marked, keep)
     with activated(fake):
         yield fake
-    left = watched.left_running()
-    watched.close()
-    if left:
-        fake.reset()
-        policy = leaks_policy(request.config, marked)
-        if policy == "error":
-            pytest.fail(leak_message(left), pytrace=False)
-        if policy == "warn":
-            request.node.warn(FakeE2BLeakWarning(leak_message(left)))
+    problems = watched.close()
+    if problems:
+        pytest.fail("\n\n".join(problems), pytrace=False)
+
+
+def _server(request: pytest.FixtureRequest, own: dict[str, Any]) -> FakeE2B:
+    if not own:
+        server: FakeE2B = request.getfixturevalue("fake_e2b_server")
+        return server
+    options = {**request.getfixturevalue("fake_e2b_options"), **own}
+    made: FakeE2B = request.getfixturevalue("make_fake_e2b")(**options)
+    return made
 
 
 @pytest.fixture
 def e2b_env(fake_e2b: FakeE2B) -> dict[str, str]:
     """The variables by which a client finds the fake, for the programs that a test starts."""
     return fake_e2b.env()
+
+
+def _part(name: str, about: str) -> Any:
+    """A fixture that gives a part of the fake; on the real service its tests are skipped."""
+
+    def part(fake_e2b: FakeE2B) -> Any:
+        return getattr(fake_e2b, name)
+
+    part.__doc__ = about
+    return pytest.fixture(name=f"e2b_{name}")(part)
+
+
+e2b_clock = _part("clock", "The fake's clock: `fake_e2b.clock`.")
+e2b_faults = _part("faults", "The fake's faults: `fake_e2b.faults`.")
+e2b_gates = _part("gates", "The fake's gates: `fake_e2b.gates`.")
+e2b_journal = _part("journal", "What the fake was asked: `fake_e2b.journal`.")
 
 
 @pytest.fixture

@@ -1,15 +1,19 @@
-"""What a failed test's report says about its requests, and a test's end about its sandboxes."""
+"""What a failed test's report says about its requests, and how to replay it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-import pytest
+from conftest_plugin.watched import Watched
 
 if TYPE_CHECKING:
-    from fake_e2b.testing import FakeE2B, JournalRecord
+    import pytest
 
+    from fake_e2b.testing import JournalRecord
+
+REQUESTS = "fake-e2b: last requests"
+REPLAY = "fake-e2b: replay"
 _SHOWN = 20
 _WIDTH = 200
 _REFUSED = 400
@@ -19,68 +23,59 @@ _COMES_WITH_REQUESTS = frozenset(
 )
 
 
-class Watched:
-    """One test's stretch of the journal.
-
-    Args:
-        fake: Freshly reset; what is recorded from now on is this test's.
-    """
-
-    def __init__(self, fake: FakeE2B) -> None:
-        self._fake = fake
-        self._since = fake.journal.mark()
-        self._start_ns = fake.clock.now_ns()
-        self._kept: str | None = None
-
-    def left_running(self) -> Sequence[str]:
-        """IDs of the sandboxes that the test started and that run still."""
-        from fake_e2b.testing import running_sandboxes  # see settings.options_of_marker
-
-        return running_sandboxes(self._fake)
-
-    def close(self) -> None:
-        """Keep what there is to show: the journal goes on with the next test."""
-        self._kept = self.shown()
-
-    def shown(self) -> str:
-        """The last requests, one paragraph each, as a person reads them."""
-        if self._kept is not None:
-            return self._kept
-        records = self._fake.journal.records(since=self._since, where=_worth_showing)
-        lines = []
-        if len(records) > _SHOWN:
-            lines.append(f"({len(records) - _SHOWN} earlier ones left out)")
-        for record in records[-_SHOWN:]:
-            lines += self._paragraph(record)
-        return "\n".join(lines) or "(none: no request of this test reached the fake)"
-
-    def _paragraph(self, record: JournalRecord) -> Iterator[str]:
-        after_s = (record.at_ns - self._start_ns) / 1e9
-        sandbox = f" [{record.sandbox_id}]" if record.sandbox_id else ""
-        if record.method:
-            name = _cut(f"{record.operation} {record.method} {record.path}")
-            yield f"+{after_s:.3f} s {name} → {_outcome(record)}{sandbox}"
-        else:
-            yield f"+{after_s:.3f} s {record.operation}{sandbox}"
-        if record.body:
-            yield f"    {'sent: ' if record.method else ''}{_cut(record.body)}"
-        if record.answer and (record.status or 0) >= _REFUSED:
-            yield f"    answer: {_cut(record.answer)}"
-        if record.traceback:
-            yield from (f"    {line}" for line in record.traceback.splitlines())
+def sections(watched: Watched, report: pytest.TestReport) -> Sequence[tuple[str, str]]:
+    """Titles and texts."""
+    kept = watched.kept
+    if kept is None:
+        kept = requests_shown(watched), "\n".join(_replay(watched))
+    return [(REQUESTS, kept[0]), (REPLAY, kept[1])]
 
 
-WATCHED = pytest.StashKey[Watched]()
+def keep(watched: Watched) -> None:
+    """Keep what there is to show: the fake goes on with the next test."""
+    watched.kept = requests_shown(watched), "\n".join(_replay(watched))
 
 
-def leak_message(sandboxes: Sequence[str]) -> str:
-    """The sentence about sandboxes that a test left running."""
-    count = "a sandbox" if len(sandboxes) == 1 else f"{len(sandboxes)} sandboxes"
-    return (
-        f"the test left {count} running: {', '.join(sandboxes)}. Kill what it creates, take the "
-        "fixture e2b_sandbox, or allow it with --fake-e2b-leaks=ignore or "
-        "@pytest.mark.fake_e2b(leaks='ignore')"
-    )
+def requests_shown(watched: Watched) -> str:
+    """The last requests, one paragraph each; older ones too where the fake failed."""
+    records = watched.fake.journal.records(since=watched.since, where=_worth_showing)
+    last = records[-_SHOWN:]
+    shown = [record for record in records[:-_SHOWN] if record.traceback]
+    lines = []
+    if len(records) > len(shown) + len(last):
+        lines.append(f"({len(records) - len(shown) - len(last)} earlier ones left out)")
+    for record in [*shown, *last]:
+        lines += _paragraph(record, watched.start_ns)
+    return "\n".join(lines) or "(none: no request of this test reached the fake)"
+
+
+def _paragraph(record: JournalRecord, start_ns: int) -> Iterator[str]:
+    after_s = (record.at_ns - start_ns) / 1e9
+    sandbox = f" [{record.sandbox_id}]" if record.sandbox_id else ""
+    if record.method:
+        name = _cut(f"{record.operation} {record.method} {record.path}")
+        yield f"+{after_s:.3f} s {name} → {_outcome(record)}{sandbox}"
+    else:
+        yield f"+{after_s:.3f} s {record.operation}{sandbox}"
+    if record.body:
+        yield f"    {'sent: ' if record.method else ''}{_cut(record.body)}"
+    if record.answer and (record.status or 0) >= _REFUSED:
+        yield f"    answer: {_cut(record.answer)}"
+    if record.traceback:
+        yield from (f"    {line}" for line in record.traceback.splitlines())
+
+
+def _replay(watched: Watched) -> Iterator[str]:
+    fake = watched.fake
+    yield f"--fake-e2b-seed {fake.seed} replays identifiers and dice"
+    for fault in fake.faults.list():
+        yield f"fault {fault.name!r}: acted {_times(fault.hits)}, fitted {_times(fault.seen)}"
+    for gate in fake.gates.list():
+        yield f"gate {gate.name!r}: {_times(len(gate.requests))} a request came to it"
+
+
+def _times(number: int) -> str:
+    return {0: "never", 1: "once", 2: "twice"}.get(number, f"{number} times")
 
 
 def _worth_showing(record: JournalRecord) -> bool:

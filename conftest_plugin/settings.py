@@ -2,61 +2,202 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-LEAKS = ("error", "warn", "ignore")
+from conftest_plugin.policies import DEFAULT, WORDS, PolicyError, read_leaks, read_misuse
+
 RUNTIMES = ("auto", "local", "isolated")
-_VALUES = {"leaks": LEAKS, "runtime": RUNTIMES}
-_DEFAULTS = {"leaks": "warn", "runtime": "auto"}
+CLOCKS = ("real", "manual")
+PREFIX = "fake_e2b_"
+_INT = "int" if pytest.version_tuple >= (8, 4) else "string"
 
 
-def setting(config: pytest.Config, name: str) -> str:
+class WrongValueError(ValueError):
+    """A value that an option cannot have; the text says what it takes."""
+
+
+@dataclass(frozen=True)
+class Option:
+    """One setting: ``--fake-e2b-<name>``, ``fake_e2b_<name>`` in the ini file, maybe a marker's.
+
+    Attributes:
+        read: Makes the value of a text, or of what a marker says.
+        ini: pytest's word for the type in the ini file.
+        flag: On the command line it has no value.
+    """
+
+    name: str
+    read: Callable[[Any], Any]
+    help: str
+    default: Any = None
+    metavar: str = "NAME"
+    ini: Any = "string"
+    flag: bool = False
+
+    @property
+    def on_command_line(self) -> str:
+        """``--fake-e2b-strict-faults``"""
+        return f"--{(PREFIX + self.name).replace('_', '-')}"
+
+    @property
+    def key(self) -> str:
+        """``fake_e2b_strict_faults``: in the ini file, and where pytest keeps it."""
+        return PREFIX + self.name
+
+
+def _one_of(*words: str) -> Callable[[Any], str]:
+    def read(value: Any) -> str:
+        if value not in words:
+            listed = ", ".join(words)
+            raise WrongValueError(f"use one of {listed}{nearest(str(value), words)}")
+        return str(value)
+
+    return read
+
+
+def _whole_number(value: Any) -> int:
+    try:
+        if isinstance(value, bool | float):
+            raise ValueError
+        return int(value)
+    except (TypeError, ValueError):
+        raise WrongValueError("use a whole number") from None
+
+
+def _yes_or_no(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise WrongValueError("use true or false")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or not value.strip():
+        raise WrongValueError("use a text")
+    return value
+
+
+OPTIONS: Mapping[str, Option] = {
+    option.name: option
+    for option in (
+        Option("runtime", _one_of(*RUNTIMES), "what sandboxes run in (default: auto)"),
+        Option("clock", _one_of(*CLOCKS), "manual: time stands still until a test moves it"),
+        Option("profile", _text, "a named set of faults that is in force: fake_e2b.profiles"),
+        Option("seed", _whole_number, "replays identifiers and dice", metavar="N", ini=_INT),
+        Option(
+            "strict_faults",
+            _yes_or_no,
+            "a fault rule that never acted fails its test",
+            default=False,
+            ini="bool",
+            flag=True,
+        ),
+        Option(
+            "leaks",
+            read_leaks,
+            f"what a test leaves behind is: {', '.join(WORDS)} (default: {DEFAULT}); "
+            "for single kinds: warn,stream=ignore",
+            default=DEFAULT,
+            metavar="POLICY",
+        ),
+        Option(
+            "misuse",
+            read_misuse,
+            f"what a test does wrong is: {', '.join(WORDS)} (default: {DEFAULT}); "
+            "for single kinds: error,gap=ignore",
+            default=DEFAULT,
+            metavar="POLICY",
+        ),
+    )
+}
+SERVER_OPTIONS = ("runtime", "clock", "profile", "seed")
+"""Those that are options of `FakeE2B` as well."""
+OF_THE_TEST = frozenset(OPTIONS) - frozenset(SERVER_OPTIONS)
+"""What a marker says about the test and not about its server."""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """A hint that names the valid word nearest to `word`; empty when none is near."""
+    found = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f"; did you mean {found[0]!r}?" if found else ""
+
+
+def setting(config: pytest.Config, name: str) -> Any:
     """What holds for the run.
 
-    Args:
-        name: ``"leaks"`` or ``"runtime"``.
+    Raises:
+        pytest.UsageError: The command line or the ini file has a value that cannot be.
+    """
+    option = OPTIONS[name]
+    given = config.getoption(option.key)
+    if given is not None:
+        return _read(option, given, option.on_command_line)
+    try:
+        given = config.getini(option.key)
+    except (TypeError, ValueError, pytest.UsageError) as error:
+        raise pytest.UsageError(f"{option.key} in the ini file cannot be: {error}") from None
+    if given is None or given == "":
+        given = option.default
+        if given is None:
+            return None
+    return _read(option, given, f"{option.key} in the ini file")
+
+
+def check_settings(config: pytest.Config) -> None:
+    """Refuse what is wrong before the first test.
 
     Raises:
-        pytest.UsageError: The ini file has a value that does not exist.
+        pytest.UsageError: A value that cannot be, or a name in the ini file that nothing has.
     """
-    chosen = config.getoption(f"fake_e2b_{name}") or config.getini(f"fake_e2b_{name}")
-    return _checked(f"fake_e2b_{name} in the ini file", name, str(chosen or _DEFAULTS[name]))
+    for name in OPTIONS:
+        setting(config, name)
+    in_file = getattr(config, "_inicfg", None) or getattr(config, "inicfg", {})
+    known = {option.key for option in OPTIONS.values()}
+    for key in in_file:
+        if key.startswith(PREFIX) and key not in known:
+            raise pytest.UsageError(
+                f"there is no {key!r} for the ini file{nearest(key, known)}; "
+                f"there are {', '.join(sorted(known))}"
+            )
 
 
 def options_of_marker(node: pytest.Item) -> dict[str, Any]:
     """What ``@pytest.mark.fake_e2b(…)`` says about one test, the nearest marker first.
 
     Raises:
-        pytest.UsageError: It names an option that does not exist.
+        pytest.UsageError: It names an option that does not exist, or a value that cannot be.
     """
     from fake_e2b.testing import FakeE2B  # only where a test asks: keeps start-up and coverage
 
-    known = {*inspect.signature(FakeE2B).parameters, "leaks"} - {"set_environment"}
+    known = {*inspect.signature(FakeE2B).parameters, *OF_THE_TEST} - {"set_environment"}
     options: dict[str, Any] = {}
     for marker in reversed(list(node.iter_markers("fake_e2b"))):
-        if marker.args or not set(marker.kwargs) <= known:
-            wrong = [repr(value) for value in marker.args]
-            wrong += [name for name in marker.kwargs if name not in known]
+        wrong = [f"{value!r} without a name" for value in marker.args]
+        wrong += [repr(n) + nearest(n, known) for n in marker.kwargs if n not in known]
+        if wrong:
             raise pytest.UsageError(
                 f"{node.nodeid}: @pytest.mark.fake_e2b does not know {', '.join(wrong)}; "
                 f"it takes {', '.join(f'{name}=…' for name in sorted(known))}"
             )
         options.update(marker.kwargs)
-    if "leaks" in options:
-        _checked(f"{node.nodeid}: leaks", "leaks", options["leaks"])
+    for name, value in options.items():
+        if name in OPTIONS:
+            options[name] = _read(OPTIONS[name], value, f"{node.nodeid}: {name}")
     return options
 
 
-def leaks_policy(config: pytest.Config, marked: Mapping[str, Any]) -> str:
-    """``"error"``, ``"warn"`` or ``"ignore"`` for one test."""
-    return str(marked["leaks"]) if "leaks" in marked else setting(config, "leaks")
+def for_test(config: pytest.Config, marked: Mapping[str, Any], name: str) -> Any:
+    """What holds for one test: its marker, else the run's setting."""
+    return marked[name] if name in marked else setting(config, name)
 
 
-def _checked(where: str, name: str, value: str) -> str:
-    if value not in _VALUES[name]:
-        raise pytest.UsageError(f"{where} is '{value}'; use one of {', '.join(_VALUES[name])}")
-    return value
+def _read(option: Option, value: Any, where: str) -> Any:
+    try:
+        return option.read(value)
+    except (WrongValueError, PolicyError) as error:
+        raise pytest.UsageError(f"{where} is {value!r}; {error}") from None

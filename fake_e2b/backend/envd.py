@@ -141,6 +141,11 @@ class Envd:
                 environment[name] = value
         return environment
 
+    @property
+    def watcher_count(self) -> int:
+        """How many watchers collect events until they are asked for."""
+        return len(self.watchers)
+
     async def close(self) -> None:
         """Close every watcher and forget every process; the guest ends the processes itself."""
         self.watchers.close()

@@ -12,6 +12,11 @@ from fake_e2b.domain.sandbox import Sandbox
 class Envd(Protocol):
     """The in-sandbox daemon's state, see `fake_e2b.backend.envd.Envd`."""
 
+    @property
+    def watcher_count(self) -> int:
+        """How many watchers collect events until they are asked for."""
+        ...
+
     async def close(self) -> None:
         """Close every watcher and forget every process."""
         ...

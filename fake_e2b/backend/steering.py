@@ -10,7 +10,7 @@ from fake_e2b.domain.forms import nearest
 from fake_e2b.domain.ids import Dice
 from fake_e2b.domain.steering.asked import Asked
 from fake_e2b.domain.steering.match import RequestMatch
-from fake_e2b.domain.steering.profiles import Profile, belongs_to, rules_of
+from fake_e2b.domain.steering.profiles import Profile, belongs_to, names, rules_of
 from fake_e2b.domain.steering.rule import FaultRule
 
 HitListener = Callable[["RuleInForce", Asked], None]
@@ -104,6 +104,7 @@ class RuleTable:
         self._removed: list[Callable[[RuleInForce], None]] = []
         self._next_number = 1
         self._added = 0
+        self._gone_unused: list[RuleInForce] = []
 
     def __iter__(self) -> Iterator[RuleInForce]:
         return iter(list(self._rules.values()))
@@ -185,17 +186,29 @@ class RuleTable:
         self._index = {}
         for each in self._rules.values():
             self._index_one(each)
+        if not found.hits:
+            self._gone_unused.append(found)
         self._end(found)
         return found
 
     def clear(self) -> list[RuleInForce]:
-        """Take all back; returns them."""
+        """Take all back; returns them. The next one is the first of a new table, by name too."""
         all_of_them = list(self)
+        self._gone_unused = []
+        self._next_number = 1
         self._rules = {}
         self._index = {}
         for each in all_of_them:
             self._end(each)
         return all_of_them
+
+    def unused(self) -> Sequence[RuleInForce]:
+        """Those that never acted, in force still or taken back since the last `clear`.
+
+        Those of profiles are not meant to act in every test.
+        """
+        idle = [*self._gone_unused, *(each for each in self if not each.hits)]
+        return [each for each in idle if not any(belongs_to(each.rule, name) for name in names())]
 
     def concerns(self, operation: str) -> bool:
         """Whether any rule may be about requests of the operation."""

@@ -44,6 +44,10 @@ class Watchers:
         self._ids = ids
         self._watchers: dict[str, _Watcher] = {}
 
+    def __len__(self) -> int:
+        """How many collect events until they are asked for."""
+        return len(self._watchers)
+
     def subscribe(
         self,
         path: str,

@@ -1,6 +1,7 @@
 """The handle that tests hold: `FakeE2B`."""
 
 from fake_e2b.domain.due import Deadline, Happening
+from fake_e2b.domain.finding import Finding, FindingKind
 from fake_e2b.domain.journal import JournalRecord
 from fake_e2b.testing.activation import activated
 from fake_e2b.testing.clock import FakeClock
@@ -8,7 +9,7 @@ from fake_e2b.testing.fake import FakeE2B
 from fake_e2b.testing.faults import FakeFaults, Fault
 from fake_e2b.testing.gates import FakeGates, Gate, GateTimeoutError
 from fake_e2b.testing.journal import FakeJournal, JournalFile, JournalMismatchError
-from fake_e2b.testing.leaks import FakeE2BLeakWarning, running_sandboxes
+from fake_e2b.testing.leaks import FakeE2BLeakWarning, FakeE2BMisuseWarning, running_sandboxes
 from fake_e2b.testing.profiles import Profile
 
 __all__ = [
@@ -16,10 +17,13 @@ __all__ = [
     "FakeClock",
     "FakeE2B",
     "FakeE2BLeakWarning",
+    "FakeE2BMisuseWarning",
     "FakeFaults",
     "FakeGates",
     "FakeJournal",
     "Fault",
+    "Finding",
+    "FindingKind",
     "Gate",
     "GateTimeoutError",
     "Happening",

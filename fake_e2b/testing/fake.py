@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from types import TracebackType
 
 from fake_e2b.domain.errors import UsageError
+from fake_e2b.domain.finding import Finding
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.server.app import Fake
 from fake_e2b.server.debug_ports import listen_for_debug
@@ -29,6 +30,7 @@ from fake_e2b.testing.faults import FakeFaults
 from fake_e2b.testing.gates import FakeGates
 from fake_e2b.testing.journal import FakeJournal
 from fake_e2b.testing.kept_transports import forget_transports
+from fake_e2b.testing.leaks import look_for_findings
 from fake_e2b.testing.sdk_age import TlsChoice, wants_tls
 from fake_e2b.testing.templates import SandboxTemplate
 
@@ -322,6 +324,24 @@ class FakeE2B:
             return egress.headers(sandbox_id, host, headers or {})
 
         return self._thread().call(ask)
+
+    @property
+    def seed(self) -> int:
+        """What replays its IDs and the dice of its rules; chosen by itself where none was given."""
+        return self._fake().ids.seed
+
+    def leaks(self, *, since: int = 0) -> Sequence[Finding]:
+        """What was left behind or misused: sandboxes, streams, gates, timeouts, …
+
+        Args:
+            since: Where in the journal to begin, from `Journal.mark`.
+        """
+        fake = self._fake()
+
+        async def look() -> Sequence[Finding]:
+            return look_for_findings(fake, since)
+
+        return self._thread().call(look)
 
     def reset(self) -> None:
         """Kill every sandbox and forget everything, as after `start`; keys stay valid.

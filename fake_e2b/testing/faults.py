@@ -234,8 +234,14 @@ class FakeFaults:
             fault.remove()
 
     def unfired(self) -> Sequence[Fault]:
-        """The rules in force that never acted."""
-        return [fault for fault in self.list() if not fault.hits]
+        """The rules that never acted, those taken back since the last `FakeE2B.reset` included."""
+        fake, thread = self._running()
+
+        async def unused() -> Sequence[RuleInForce]:
+            return fake.steering.rules.unused()
+
+        found = sorted(thread.call(unused), key=lambda each: each.order)
+        return [Fault(self, each) for each in found if not isinstance(each.rule.effect, Hold)]
 
     def _rules(self) -> Sequence[RuleInForce]:
         fake, thread = self._running()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
 
 from fake_e2b.domain.steering.asked import Asked
 
@@ -77,6 +78,9 @@ class Gates:
 
     def __init__(self) -> None:
         self._gates: dict[str, Gate] = {}
+
+    def __iter__(self) -> Iterator[tuple[str, Gate]]:
+        return iter(list(self._gates.items()))
 
     def gate(self, name: str) -> Gate:
         """The gate of a rule, made when first asked for."""
