@@ -17,6 +17,8 @@ from fake_e2b.backend.settings import ControlSettings
 from fake_e2b.backend.store import Store
 from fake_e2b.backend.teams import Teams
 from fake_e2b.backend.template_builds import MakeLayer, TemplateBuilds
+from fake_e2b.backend.template_catalog import TemplateCatalog
+from fake_e2b.backend.template_tags import TemplateTags
 from fake_e2b.backend.templates import Templates
 from fake_e2b.backend.together import Together, one_by_one
 from fake_e2b.domain.clock import Clock
@@ -74,6 +76,8 @@ class ControlBackend:
             make_layer=make_layer,
             make_event=make_event,
         )
+        self.catalog = TemplateCatalog(self.templates, clock)
+        self.tags = TemplateTags(self.templates, ids, clock)
         self.listing = Listing(store)
         self.metrics = Metrics(store, clock)
         self.logs = Logs(clock)

@@ -135,6 +135,8 @@ class Sandboxes:
         sandbox = self._new_sandbox(team, template, build, request, network)
         base = await self._builds.layer(build)
         await self._lifecycle.launch(sandbox, team, request.timeout_s, base=base)
+        template.spawned += 1
+        template.last_spawned_at_ns = sandbox.started_at_ns
         return sandbox
 
     def _new_sandbox(
@@ -156,9 +158,9 @@ class Sandboxes:
             started_at_ns=now_ns,
             end_at_ns=now_ns,
             created_timeout_s=request.timeout_s,
-            cpu_count=template.cpu_count,
-            memory_mb=template.memory_mb,
-            disk_size_mb=template.disk_size_mb,
+            cpu_count=build.cpu_count,
+            memory_mb=build.memory_mb,
+            disk_size_mb=build.disk_size_mb,
             envd_version=template.envd_version,
             envd_access_token=self._ids.envd_access_token(sandbox_id) if request.secure else None,
             traffic_access_token=(

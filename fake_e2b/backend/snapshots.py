@@ -21,6 +21,7 @@ from fake_e2b.domain.sandbox import Sandbox, State, short_id
 from fake_e2b.domain.team import Team
 from fake_e2b.domain.template import (
     DEFAULT_TAG,
+    Assignment,
     BadReferenceError,
     Build,
     Template,
@@ -117,12 +118,13 @@ class Snapshots:
             layer_id,
             sandbox.setup,
             sandbox.sandbox_id,
+            cpu_count=sandbox.cpu_count,
+            memory_mb=sandbox.memory_mb,
+            disk_size_mb=sandbox.disk_size_mb,
         )
         tag = (reference.tag if reference is not None else None) or DEFAULT_TAG
         template = self._template_for(team, reference, sandbox)
-        dropped = template.assign(tag, build)
-        if dropped is not None:
-            await self._release(dropped)
+        template.assign(Assignment(self._ids.uuid(), tag, build, self._clock.now_ns()))
         self._lifecycle.tell(Moment.SNAPSHOTTED, sandbox)
         return Snapshot(template, tag)
 
@@ -139,9 +141,6 @@ class Snapshots:
             namespace=team.slug,
             aliases=() if reference is None else (reference.name,),
             public=False,
-            cpu_count=sandbox.cpu_count,
-            memory_mb=sandbox.memory_mb,
-            disk_size_mb=sandbox.disk_size_mb,
             envd_version=sandbox.envd_version,
             created_at_ns=self._clock.now_ns(),
             limits=sandbox.limits,

@@ -19,7 +19,7 @@ from fake_e2b.domain.ports import Event, LayerID
 from fake_e2b.domain.recipe import Definition, Item, Recipe
 from fake_e2b.domain.setup import Setup, Start
 from fake_e2b.domain.team import Team
-from fake_e2b.domain.template import DEFAULT_TAG, Build, Template, parse_reference
+from fake_e2b.domain.template import DEFAULT_TAG, Assignment, Build, Template, parse_reference
 from fake_e2b.domain.user import BUILT_IN_USERS
 
 MakeLayer = Callable[[Recipe, LayerID | None], Awaitable[LayerID]]
@@ -77,6 +77,9 @@ class TemplateBuilds:
                 tuple(_settled(each, setup) for each in definition.recipe.items),
             ),
             base=base,
+            cpu_count=definition.cpu_count,
+            memory_mb=definition.memory_mb,
+            disk_size_mb=definition.disk_size_mb,
         )
         template = self._templates.owned(team, reference.name)
         if template is None:
@@ -86,15 +89,14 @@ class TemplateBuilds:
                 namespace=team.slug,
                 aliases=(reference.name,),
                 public=False,
-                cpu_count=definition.cpu_count,
-                memory_mb=definition.memory_mb,
-                disk_size_mb=definition.disk_size_mb,
                 envd_version=ENVD_VERSION,
                 created_at_ns=self._clock.now_ns(),
                 limits=Limits(definition.memory_limit_mb, definition.disk_limit_mb),
             )
             self._templates.add(template)
-        template.assign(reference.tag or DEFAULT_TAG, build)
+        template.assign(
+            Assignment(self._ids.uuid(), reference.tag or DEFAULT_TAG, build, self._clock.now_ns())
+        )
         if lasting:
             self._templates.make_lasting(template)
         return template

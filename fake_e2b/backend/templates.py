@@ -11,6 +11,7 @@ from fake_e2b.domain.setup import Setup
 from fake_e2b.domain.team import Team
 from fake_e2b.domain.template import (
     DEFAULT_TAG,
+    Assignment,
     BadReferenceError,
     Build,
     Template,
@@ -49,13 +50,13 @@ class Templates:
                 namespace=None,
                 aliases=(alias,),
                 public=True,
-                cpu_count=2,
-                memory_mb=1024 if alias in ("code-interpreter-v1", "desktop") else 512,
-                disk_size_mb=1024,
                 envd_version=ENVD_VERSION,
                 created_at_ns=now_ns,
-                builds={DEFAULT_TAG: Build(ids.uuid(), now_ns, setup=setup)},
+                is_default=True,
             )
+            memory_mb = 1024 if alias in ("code-interpreter-v1", "desktop") else 512
+            build = Build(ids.uuid(), now_ns, setup=setup, memory_mb=memory_mb)
+            template.assign(Assignment(ids.uuid(), DEFAULT_TAG, build, now_ns))
             self.add(template)
             self.make_lasting(template)
 
@@ -68,8 +69,33 @@ class Templates:
     def remove(self, template: Template) -> None:
         """Forget a template and free its names."""
         del self._by_id[template.template_id]
+        for key in [key for key, owner in self._by_name.items() if owner is template]:
+            del self._by_name[key]
+
+    def claim_bare_names(self, template: Template) -> None:
+        """Let a template be found by its names without the namespace as well.
+
+        Raises:
+            ControlError: PUBLIC_NAME_TAKEN: another one has such a name; nothing has changed.
+        """
         for alias in template.aliases:
-            del self._by_name[template.namespace, alias]
+            if self._by_name.get((None, alias), template) is not template:
+                raise ControlError(
+                    ControlKind.PUBLIC_NAME_TAKEN, alias=alias, slug=template.namespace
+                )
+        for alias in template.aliases:
+            self._by_name[None, alias] = template
+
+    def owned_by(self, team: Team) -> list[Template]:
+        """The team's templates that are no snapshots, the oldest first."""
+        found = [
+            each for each in self._by_id.values() if _is_of(team, each) and not each.is_snapshot
+        ]
+        return sorted(found, key=lambda each: (each.created_at_ns, each.template_id))
+
+    def defaults(self) -> list[Template]:
+        """Those that the platform offers to everyone."""
+        return [each for each in self._by_id.values() if each.is_default]
 
     def snapshots(self, team: Team) -> list[Template]:
         """The team's templates that were made from sandboxes, the newest first."""
@@ -78,7 +104,7 @@ class Templates:
 
     def make_lasting(self, template: Template) -> None:
         """Let a template, as it is now, be there after every reset."""
-        template.lasting = dict(template.builds)
+        template.make_lasting()
         if template not in self._lasting:
             self._lasting.append(template)
 
@@ -90,7 +116,7 @@ class Templates:
             if template not in self._lasting:
                 self.remove(template)
         for template in self._lasting:
-            template.builds = dict(template.lasting)
+            gone += template.reset()
             self.add(template)
         return gone
 

@@ -13,7 +13,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fake_e2b.backend.control import ControlBackend
-from fake_e2b.control_plane import cors, lifecycle, observations, sandboxes, secrets, snapshots
+from fake_e2b.control_plane import (
+    cors,
+    lifecycle,
+    observations,
+    sandboxes,
+    secrets,
+    snapshots,
+    tags,
+    templates,
+)
 from fake_e2b.control_plane.auth import (
     USER_OPERATIONS,
     authenticate,
@@ -64,7 +73,21 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", "/sandboxes/{sandboxID}/fork"): lifecycle.fork,
     ("POST", "/sandboxes/{sandboxID}/snapshots"): snapshots.create,
     ("GET", "/snapshots"): snapshots.list_page,
-    ("DELETE", "/templates/{templateID}"): snapshots.delete_template,
+    ("GET", "/templates"): templates.list_all,
+    ("GET", "/v2/templates"): templates.list_page,
+    ("GET", "/default-templates"): templates.list_defaults,
+    ("GET", "/templates/{templateID}"): templates.get,
+    ("PATCH", "/templates/{templateID}"): templates.update_v1,
+    ("PATCH", "/v2/templates/{templateID}"): templates.update,
+    ("DELETE", "/templates/{templateID}"): templates.delete,
+    ("GET", "/templates/aliases/{alias}"): templates.check_alias,
+    ("POST", "/templates/tags"): tags.assign,
+    ("DELETE", "/templates/tags"): tags.remove,
+    ("GET", "/templates/{templateID}/tags"): tags.list_all,
+    ("GET", "/templates/{templateID}/tags/count"): tags.count,
+    ("GET", "/templates/{templateID}/tags/exists"): tags.exists,
+    ("GET", "/templates/{templateID}/tags/groups"): tags.groups,
+    ("GET", "/templates/{templateID}/tags/{tag}/assignments"): tags.history,
     ("POST", "/sandboxes/{sandboxID}/timeout"): sandboxes.set_timeout,
     ("POST", "/sandboxes/{sandboxID}/refreshes"): sandboxes.refresh,
     ("PUT", "/sandboxes/{sandboxID}/network"): sandboxes.update_network,

@@ -1,8 +1,8 @@
-"""Snapshots of sandboxes, and the deletion of templates, as which they are deleted."""
+"""Snapshots of sandboxes; they are deleted as templates."""
 
 from __future__ import annotations
 
-from fake_e2b.control_plane.call import Call, json_answer, no_content
+from fake_e2b.control_plane.call import Call, json_answer
 from fake_e2b.control_plane.http import Answer
 from fake_e2b.wire import rest, rest_render
 from fake_e2b.wire.cursor import Cursor, decode_cursor, encode_cursor
@@ -36,9 +36,3 @@ async def list_page(call: Call) -> Answer:
         cursor = Cursor(page.last.created_at_ns, page.last.template_id)
         answer.headers.append((b"x-next-token", encode_cursor(cursor, ascending=False).encode()))
     return answer
-
-
-async def delete_template(call: Call) -> Answer:
-    """`DELETE /templates/{templateID}`."""
-    await call.backend.sandboxes.snapshots.delete_template(call.team, call.parameters["templateID"])
-    return no_content()

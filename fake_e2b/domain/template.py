@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from fake_e2b.domain.errors import FakeE2BError
 from fake_e2b.domain.ids import SandboxID, TeamID, TemplateID
@@ -16,11 +17,21 @@ from fake_e2b.domain.setup import PLAIN, Setup
 DEFAULT_TAG = "default"
 _NAME = re.compile(r"[a-z0-9-_]+")
 _TAG = re.compile(r"[a-z0-9-_.]+")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+class BuildStatus(StrEnum):
+    """How far a build is, in the API's words. Fact: templates.build.states"""
+
+    WAITING = "waiting"
+    BUILDING = "building"
+    READY = "ready"
+    ERROR = "error"
 
 
 @dataclass(slots=True, eq=False)
 class Build:
-    """One ready build of a template.
+    """One build of a template.
 
     Attributes:
         layer_id: The files its sandboxes start with; None for the machine's own, and while those
@@ -30,6 +41,8 @@ class Build:
         recipe: How its files are made.
         base: What the recipe starts from.
         gone: Its template was deleted; what is to be made from it cannot be made any more.
+        cpu_count, memory_mb, disk_size_mb: What its sandboxes say that they have.
+        finished_at_ns: When it became ready, or failed.
     """
 
     build_id: str
@@ -40,6 +53,32 @@ class Build:
     recipe: Recipe | None = None
     base: Build | None = None
     gone: bool = False
+    status: BuildStatus = BuildStatus.READY
+    cpu_count: int = 2
+    memory_mb: int = 1024
+    disk_size_mb: int = 1024
+    updated_at_ns: int = 0
+    finished_at_ns: int | None = None
+
+    def __post_init__(self) -> None:
+        self.updated_at_ns = self.updated_at_ns or self.created_at_ns
+        if self.status is BuildStatus.READY and self.finished_at_ns is None:
+            self.finished_at_ns = self.created_at_ns
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether sandboxes can start from it."""
+        return self.status is BuildStatus.READY and not self.gone
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """That a tag means a build, from an instant on. Fact: templates.tags.log"""
+
+    assignment_id: str
+    tag: str
+    build: Build
+    at_ns: int
 
 
 @dataclass(slots=True, eq=False)
@@ -51,10 +90,15 @@ class Template:
         namespace: The owner's slug; None for names that everyone sees without one.
         aliases: Names within the namespace, the first one is shown as a sandbox's alias.
         created_at_ns: When it was made.
-        builds: Tag to its ready build, the one assigned last at the end.
-        lasting: Those of the builds that outlive a reset, as everything known from the start.
+        updated_at_ns: When it was last changed.
+        assignments: Which tag means which build, the oldest first; the newest counts.
+        history: Every build, the oldest first.
+        lasting: What of the two outlives a reset, as everything known from the start.
         is_snapshot: It was made from a sandbox: listed with the snapshots, not the templates.
-        limits: What its sandboxes may really use, whatever the sizes above say.
+        is_default: The platform offers it to everyone.
+        limits: What its sandboxes may really use, whatever sizes its builds say.
+        spawned: How many sandboxes were made from it.
+        last_spawned_at_ns: When the last one was.
     """
 
     template_id: TemplateID
@@ -62,15 +106,20 @@ class Template:
     namespace: str | None
     aliases: tuple[str, ...]
     public: bool
-    cpu_count: int
-    memory_mb: int
-    disk_size_mb: int
     envd_version: str
     created_at_ns: int
-    builds: dict[str, Build] = field(default_factory=dict)
-    lasting: dict[str, Build] = field(default_factory=dict)
+    updated_at_ns: int = 0
+    assignments: list[Assignment] = field(default_factory=list)
+    history: list[Build] = field(default_factory=list)
+    lasting: tuple[list[Assignment], list[Build]] = field(default_factory=lambda: ([], []))
     limits: Limits = NO_LIMITS
     is_snapshot: bool = False
+    is_default: bool = False
+    spawned: int = 0
+    last_spawned_at_ns: int | None = None
+
+    def __post_init__(self) -> None:
+        self.updated_at_ns = self.updated_at_ns or self.created_at_ns
 
     @property
     def alias(self) -> str:
@@ -83,15 +132,37 @@ class Template:
         prefix = "" if self.namespace is None else f"{self.namespace}/"
         return sorted(f"{prefix}{alias}" for alias in self.aliases)
 
-    def assign(self, tag: str, build: Build) -> Build | None:
-        """Let a tag mean a build.
+    def assign(self, assignment: Assignment) -> None:
+        """Let a tag mean a build from now on, once the build is ready."""
+        self.assignments.append(assignment)
+        if assignment.build not in self.history:
+            self.history.append(assignment.build)
+        self.updated_at_ns = assignment.at_ns
 
-        Returns:
-            The build that no tag means any more, nor will after a reset.
-        """
-        before = self.builds.pop(tag, None)
-        self.builds[tag] = build
-        return next(iter(self._passing([before])), None)
+    def unassign(self, tags: Iterable[str], at_ns: int) -> None:
+        """Let tags mean nothing any more."""
+        gone = set(tags)
+        self.assignments = [each for each in self.assignments if each.tag not in gone]
+        self.updated_at_ns = at_ns
+
+    @property
+    def tags(self) -> dict[str, Assignment]:
+        """Each tag with its newest assignment, ready or not; the one assigned last at the end."""
+        newest: dict[str, Assignment] = {}
+        for each in self.assignments:
+            newest.pop(each.tag, None)
+            newest[each.tag] = each
+        return newest
+
+    @property
+    def builds(self) -> dict[str, Build]:
+        """Each tag with the ready build that it means, the one assigned last at the end."""
+        newest: dict[str, Build] = {}
+        for each in self.assignments:
+            if each.build.is_ready:
+                newest.pop(each.tag, None)
+                newest[each.tag] = each.build
+        return newest
 
     def clear(self) -> list[Build]:
         """Forget every build.
@@ -99,24 +170,28 @@ class Template:
         Returns:
             Those that will not be there after a reset.
         """
-        builds, self.builds = self.builds, {}
-        return self._passing(builds.values())
+        gone = [each for each in self.history if each not in self.lasting[1]]
+        self.assignments, self.history = [], []
+        return gone
+
+    def make_lasting(self) -> None:
+        """Let what it has now be there after every reset."""
+        self.lasting = list(self.assignments), list(self.history)
 
     def reset(self) -> list[Build]:
         """Have the builds of the start again; returns the others."""
-        builds = self.clear()
-        self.builds = dict(self.lasting)
-        return builds
-
-    def _passing(self, builds: Iterable[Build | None]) -> list[Build]:
-        kept = (*self.lasting.values(), *self.builds.values())
-        return [each for each in dict.fromkeys(builds) if each is not None and each not in kept]
+        gone = self.clear()
+        self.assignments, self.history = list(self.lasting[0]), list(self.lasting[1])
+        self.spawned, self.last_spawned_at_ns = 0, None
+        return gone
 
     def find_build(self, tag: str) -> Build | None:
-        """The build that a tag means, or the one of that ID."""
+        """The ready build that a tag means, or the one of that ID."""
         found = self.builds.get(tag)
         if found is None:
-            found = next((each for each in self.builds.values() if each.build_id == tag), None)
+            found = next(
+                (each for each in self.history if each.build_id == tag and each.is_ready), None
+            )
         return found
 
 
@@ -164,3 +239,24 @@ def _clean(part: str, pattern: re.Pattern[str], called: str) -> str:
     if not pattern.fullmatch(cleaned):
         raise BadReferenceError(f"invalid {called}: {part}")
     return cleaned
+
+
+def clean_tag(tag: str) -> str:
+    """A tag as it is kept: trimmed, in lower case.
+
+    Raises:
+        BadReferenceError: It has characters that tags don't have, or looks like a build's ID.
+    """
+    cleaned = _clean(tag, _TAG, "tag")
+    if _UUID.fullmatch(cleaned):
+        raise BadReferenceError(f"invalid tag '{tag}': tag cannot be a UUID")
+    return cleaned
+
+
+def clean_tags(tags: Iterable[str]) -> list[str]:
+    """Each tag once. Fact: templates.tags.clean
+
+    Raises:
+        BadReferenceError: As `clean_tag`.
+    """
+    return list(dict.fromkeys(map(clean_tag, tags)))

@@ -113,6 +113,34 @@ TABLE: Mapping[K, Row] = {
     ),
     K.BAD_SNAPSHOT_NAME: Row(400, "Invalid name: {reason}"),
     K.FOREIGN_NAMESPACE: Row(400, "namespace '{namespace}' must match your team '{slug}'"),
+    K.TEMPLATE_ID_NOT_FOUND: Row(404, "Template {template_id} not found"),
+    K.TEMPLATE_ID_FORBIDDEN: Row(
+        403, "You don't have access to this sandbox template ({template_id})"
+    ),
+    K.TEMPLATE_UNKNOWN: Row(404, "Template '{name}' not found or you don't have access to it"),
+    K.PUBLIC_NAME_TAKEN: Row(
+        409,
+        "Public template name '{alias}' is already taken. Your template is available at "
+        "'{slug}/{alias}'. Please update your CLI to remove this error message.",
+    ),
+    K.TEAM_MISMATCH: Row(400, "Team ID param mismatch with the API key"),
+    K.BAD_ALIAS: Row(400, "Invalid alias format: {reason}"),
+    K.ALIAS_FORBIDDEN: Row(403, "You don't have access to this template alias"),
+    K.NO_TAGS: Row(400, "At least one tag is required"),
+    K.BAD_TARGET: Row(400, "Invalid target template format: {reason}"),
+    K.BAD_TAG: Row(400, "Invalid tag: {reason}"),
+    K.BAD_TAG_ASKED: Row(400, "Invalid tag"),
+    K.TAGS_FORBIDDEN: Row(403, "You don't have access to sandbox template '{name}'"),
+    K.TARGET_NOT_FOUND: Row(404, "Template '{name}' with tag '{tag}' not found"),
+    K.BAD_TEMPLATE_NAME: Row(400, "Invalid template name format: {reason}"),
+    K.TAG_IN_NAME: Row(400, "Template name should not contain a tag, use the 'tags' field instead"),
+    K.DEFAULT_TAG_STAYS: Row(400, "Cannot delete the 'default' tag"),
+    K.BAD_SORT: Row(400, "Invalid sort parameter"),
+    K.BAD_SEARCH: Row(400, "Invalid search parameter"),
+    K.BAD_CURSOR: Row(400, "Invalid cursor"),
+    K.CURSOR_OF_OTHER_SORT: Row(
+        400, "Cursor was issued for a different sort; clear the cursor and restart"
+    ),
     K.TEMPLATE_NEEDS_REBUILD: Row(
         400, f"You need to re-build template to allow using secured access. {_SECURED}"
     ),

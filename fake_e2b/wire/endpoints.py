@@ -6,38 +6,11 @@ API has and this table has not is a gap.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-
 from fake_e2b.wire import rest, rest_storage
+from fake_e2b.wire.endpoint import Endpoint
+from fake_e2b.wire.template_endpoints import TEMPLATE_ENDPOINTS
 
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """One method of one path.
-
-    Attributes:
-        query: Its query parameters; None for none.
-        body: What its body holds; None when there is none.
-        body_required: Whether the body must be there.
-        typed_empty_is_eof: See `validation.BodyReader`.
-        answers: Success status to what the answer's body holds; None for an empty one.
-        is_list: The body is an array of that.
-        refusals: The statuses it refuses with, beside 401, 403 and 500.
-        public: It asks for no credentials.
-    """
-
-    method: str
-    path: str
-    summary: str
-    answers: Mapping[int, type[rest.Shape] | None]
-    query: type[rest.Shape] | None = None
-    body: type[rest.Shape] | None = None
-    body_required: bool = False
-    typed_empty_is_eof: bool = False
-    is_list: bool = False
-    refusals: tuple[int, ...] = field(default=(400,))
-    public: bool = False
+__all__ = ["ENDPOINTS", "Endpoint"]
 
 
 _STARTS = (400, 404, 409, 413, 429, 503)
@@ -185,13 +158,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         is_list=True,
     ),
     Endpoint(
-        "DELETE",
-        "/templates/{templateID}",
-        "Delete a template or a snapshot",
-        {204: None},
-        refusals=(400, 404),
-    ),
-    Endpoint(
         "POST",
         "/sandboxes/{sandboxID}/timeout",
         "Set when a sandbox ends",
@@ -258,4 +224,5 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         {204: None},
         refusals=(400, 404),
     ),
+    *TEMPLATE_ENDPOINTS,
 )

@@ -201,7 +201,7 @@ class TestNames:
         assert again.template is first.template
         assert list(first.template.builds) == ["v1", "default"]
         await snapshot(world, sandbox.sandbox_id, "x:v1")
-        assert len(world.runtime.layers) == 2  # what no tag means any more is gone
+        assert len(world.runtime.layers) == 3  # builds can be named by their IDs too
         assert shown(world) == ["acme/x:v1"]
 
     @pytest.mark.parametrize(

@@ -157,7 +157,6 @@ async def test_browsers_may_ask_from_anywhere(anonymous: httpx.AsyncClient) -> N
     ("method", "path", "operation"),
     [
         ("POST", "/v3/templates", "createTemplate"),
-        ("PATCH", "/v2/templates/team%2Fx%3Av1", "updateTemplate"),
         ("GET", "/volumes", "listVolumes"),
         ("GET", "/events/sandboxes", "listSandboxEvents"),
     ],
