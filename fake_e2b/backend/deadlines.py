@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Callable
 
 from fake_e2b.backend.store import Record, Store
@@ -10,6 +11,8 @@ from fake_e2b.domain.due import Deadline
 from fake_e2b.domain.ids import SandboxID
 from fake_e2b.domain.sandbox import OnTimeout, State
 
+Entry = tuple[int, int, SandboxID]
+"""An end, and which of all ends it was: those of one instant come in the order of their setting."""
 _SLACK = 1_000
 """Outdated entries that are kept until they come up by themselves."""
 
@@ -25,7 +28,8 @@ class Deadlines:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._heap: list[tuple[int, SandboxID]] = []
+        self._heap: list[Entry] = []
+        self._numbers = itertools.count()
         self._listeners: list[Callable[[], None]] = []
 
     def on_change(self, listener: Callable[[], None]) -> None:
@@ -37,7 +41,7 @@ class Deadlines:
         if len(self._heap) > _SLACK + 4 * len(self._store.records):
             self._heap = [entry for entry in self._heap if self._current(entry) is not None]
             heapq.heapify(self._heap)
-        entry = (record.sandbox.end_at_ns, record.sandbox.sandbox_id)
+        entry = (record.sandbox.end_at_ns, next(self._numbers), record.sandbox.sandbox_id)
         nearer = not self._heap or entry < self._heap[0]
         heapq.heappush(self._heap, entry)
         if nearer:
@@ -49,7 +53,7 @@ class Deadlines:
         while self._heap:
             record = self._current(self._heap[0])
             if record is not None:
-                at_ns, sandbox_id = self._heap[0]
+                at_ns, _, sandbox_id = self._heap[0]
                 kills = record.sandbox.on_timeout is OnTimeout.KILL
                 return Deadline(at_ns, "kill" if kills else "pause", sandbox_id)
             heapq.heappop(self._heap)
@@ -62,15 +66,15 @@ class Deadlines:
             entry = heapq.heappop(self._heap)
             record = self._current(entry)
             if record is not None:
-                due.setdefault(entry[1], record)
+                due.setdefault(entry[2], record)
         return list(due.values())
 
     def clear(self) -> None:
         """Forget everything."""
         self._heap.clear()
 
-    def _current(self, entry: tuple[int, SandboxID]) -> Record | None:
-        end_at_ns, sandbox_id = entry
+    def _current(self, entry: Entry) -> Record | None:
+        end_at_ns, _, sandbox_id = entry
         record = self._store.records.get(sandbox_id)
         if record is None:
             return None
