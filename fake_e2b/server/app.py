@@ -163,6 +163,7 @@ class Fake:
             timekeeper=self.timekeeper,
             next_deadline=self.backend.sandboxes.next_deadline,
             rules=self.steering.rules,
+            stubs=self.stubs,
             gate=self.steering.gates.gate,
             reset=self.reset,
             openapi=openapi_document,
