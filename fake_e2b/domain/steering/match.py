@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from fake_e2b.domain.clock import from_datetime
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.forms import PYTHON_ONLY, about, nearest
 from fake_e2b.domain.operations import OPERATIONS, UNKNOWN
@@ -121,11 +122,11 @@ class RequestMatch:
 
     @cached_property
     def _since_ns(self) -> int:
-        return _ns(self.since) if self.since else 0
+        return from_datetime(self.since) if self.since else 0
 
     @cached_property
     def _until_ns(self) -> int | None:
-        return _ns(self.until) if self.until else None
+        return from_datetime(self.until) if self.until else None
 
     @property
     def reads_body(self) -> bool:
@@ -161,7 +162,3 @@ def fits(pattern: re.Pattern[str], text: str, searched: str | None) -> bool:
         return False
     search: Any = pattern.search if text.startswith(_REGEX) else pattern.match
     return search(searched) is not None
-
-
-def _ns(instant: datetime) -> int:
-    return round(instant.timestamp() * 1_000_000) * 1_000

@@ -63,7 +63,7 @@ class TestAdvance:
         made = [Sandbox.create(timeout=60) for _ in range(30)]
         made += [Sandbox.create(timeout=60, lifecycle=PAUSES) for _ in range(10)]
         happened = still.clock.advance(seconds=60)
-        assert {each.sandbox_id for each in happened} == {each.sandbox_id for each in made}
+        assert [each.sandbox_id for each in happened] == [each.sandbox_id for each in made]
         assert len({each.at_ns for each in happened}) == 1
         assert {each.sandbox_id for each in still.sandboxes()} == {
             each.sandbox_id for each in made[30:]
@@ -92,6 +92,25 @@ class TestAdvance:
             assert not (paused and happened)
             assert [each.state for each in fake.sandboxes()] == ([State.PAUSED] if paused else [])
             fake.reset()
+
+    def test_a_request_that_was_held_up_meets_what_time_has_done(self, fake: FakeE2B) -> None:
+        sandbox = Sandbox.create(timeout=60)
+        with fake.gates.hold("Process.Start") as gate, ThreadPoolExecutor(1) as threads:
+            asked = threads.submit(sandbox.commands.run, "echo hi")
+            gate.wait_arrived()
+            assert told(fake.clock.advance(seconds=60)) == [("killed", sandbox.sandbox_id)]
+            gate.release()
+            assert isinstance(asked.exception(20), SandboxException)
+
+    def test_a_pause_that_is_done_but_not_answered_leaves_nothing_due(self, fake: FakeE2B) -> None:
+        sandbox = Sandbox.create(timeout=60)
+        with fake.gates.hold("pauseSandbox", at="done") as gate, ThreadPoolExecutor(1) as threads:
+            asked = threads.submit(sandbox.pause)
+            gate.wait_arrived()
+            assert fake.clock.next_deadline() is None
+            assert fake.clock.advance(seconds=3600) == []
+            gate.release()
+            assert asked.result(20) is True
 
     def test_two_at_once_are_one_after_the_other(self, fake: FakeE2B) -> None:
         made = [Sandbox.create(timeout=10 * n) for n in range(1, 7)]

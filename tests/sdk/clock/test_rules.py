@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
-from e2b import AsyncSandbox, NotFoundException, Sandbox, SandboxState
+from e2b import AsyncSandbox, NotFoundException, RateLimitException, Sandbox, SandboxState
 
-from fake_e2b import FakeE2B
+from fake_e2b import FakeE2B, effects
 from tests.helpers.waiting import wait_until
 
 DAY_S = 86_400
@@ -195,6 +195,18 @@ def test_snapshots(fake: FakeE2B) -> None:
     newer = sandbox.create_snapshot()
     listed = Sandbox.list_snapshots().next_items()
     assert [each.snapshot_id for each in listed] == [newer.snapshot_id, older.snapshot_id]
+
+
+def test_faults_between_two_instants(fake: FakeE2B) -> None:
+    begin = fake.clock.now + timedelta(hours=2)
+    busy = effects.Status(429)
+    fake.faults.add("createSandbox", busy, since=begin, until=begin + timedelta(hours=2))
+    Sandbox.create()
+    fake.clock.set(begin)
+    with pytest.raises(RateLimitException):
+        Sandbox.create()
+    fake.clock.advance(seconds=2 * 3600)
+    Sandbox.create()
 
 
 def test_the_journal_has_both_times(fake: FakeE2B) -> None:

@@ -1,1 +1,0 @@
-"""Command stubs: programs in sandboxes whose answers a test has given in advance."""

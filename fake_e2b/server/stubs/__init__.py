@@ -1,1 +1,0 @@
-"""Answering the calls of stubbed programs, each in a thread of its own."""
