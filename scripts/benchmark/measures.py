@@ -233,6 +233,33 @@ def reset(fake: Server, canned: Server, samples: int) -> Iterator[Row]:
     yield Row(what, measured, "ms", floor, "a call to its thread", "≤ 1 ms", measured <= 1)
 
 
+DUE = 1_000
+
+
+def advance(fake: Server, canned: Server, samples: int) -> Iterator[Row]:
+    """Real `local` sandboxes, in which nothing has run yet: folders, and no process to wait for."""
+    with FakeE2B(runtime="local", clock="manual", set_environment=False) as running:
+        options = {"api_url": running.url, "sandbox_url": running.url, "api_key": running.api_key}
+
+        def make(*, apart: bool) -> None:
+            for number in range(DUE):
+                Sandbox.create("base", timeout=60 + number * apart, **options)
+
+        def move() -> None:
+            assert len(running.clock.advance(seconds=60 + DUE)) == DUE
+
+        taken: dict[str, list[float]] = {"reset": [], "together": [], "apart": []}
+        for _ in range(min(samples, 5)):
+            for name, times in taken.items():
+                make(apart=name == "apart")
+                times.append(took_ms(running.reset if name == "reset" else move))
+    floor, together, apart = (median(times) for times in taken.values())
+    floor_is, goal = "`reset()` of as many", "≤ 200 ms"
+    what = "`clock.advance` over 1,000 sandboxes due at once, `local`"
+    yield Row(what, together, "ms", floor, floor_is, goal, together <= 200)
+    yield Row("the same, each at its own instant", apart, "ms", floor, floor_is, goal, apart <= 200)
+
+
 def long_list(fake: Server, canned: Server, samples: int) -> Iterator[Row]:
     with (
         FakeE2B(set_environment=False) as running,
@@ -279,5 +306,6 @@ def long_list(fake: Server, canned: Server, samples: int) -> Iterator[Row]:
 Measure = Callable[[Server, Server, int], Iterator[Row]]
 MEASURES: list[Measure] = [
     create, commands, small_files, big_files, terminal, code, start, stop, long_list, reset,
+    advance,
 ]  # fmt: skip
 """In the order of the table."""
