@@ -8,7 +8,7 @@ request with a foreign `Origin` is refused.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -23,6 +23,7 @@ from fake_e2b.admin.openapi import openapi
 from fake_e2b.admin.parts import AdminParts, Page
 from fake_e2b.admin.recorder import App, Receive, Scope, Send
 from fake_e2b.admin.state import env, health, reset, state
+from fake_e2b.admin.stubs import STUB_PAGES
 from fake_e2b.domain.errors import UsageError
 
 # What stands in braces is one segment, which the page finds in `request.path_params`.
@@ -37,6 +38,7 @@ PAGES: Mapping[str, Mapping[str, Page]] = {
     **CLOCK_PAGES,
     **FAULT_PAGES,
     **GATE_PAGES,
+    **STUB_PAGES,
     "/_fake/openapi.json": {"GET": openapi},
 }
 
@@ -54,8 +56,8 @@ def admin_app(parts: AdminParts) -> App:
 
 
 async def _answer(parts: AdminParts, request: Request) -> Response:
-    path = request.url.path
-    pages, request.scope["path_params"] = _found("/_fake/" if path == "/_fake" else path)
+    path = request.scope["path"]
+    pages, request.scope["path_params"] = _found(request.scope)
     if pages is None:
         return _refusal(404, f"no page {path}; there are: {', '.join(PAGES)}")
     page = pages.get("GET" if request.method == "HEAD" else request.method)
@@ -72,11 +74,14 @@ async def _answer(parts: AdminParts, request: Request) -> Response:
         return _refusal(400, str(error))
 
 
-def _found(path: str) -> tuple[Mapping[str, Page] | None, dict[str, str]]:
+def _found(scope: Scope) -> tuple[Mapping[str, Page] | None, dict[str, str]]:
     """The pages at a path, and the values of the parts that are named in braces."""
+    path = "/_fake/" if scope["path"] == "/_fake" else scope["path"]
     if path in PAGES:
         return PAGES[path], {}
-    segments = path.split("/")
+    raw: bytes = scope.get("raw_path") or quote(path).encode()
+    # A name may hold anything, slashes too.
+    segments = [unquote(segment) for segment in raw.decode("latin-1").split("/")]
     for form, pages in PAGES.items():
         parts = form.split("/")
         pairs = list(zip(parts, segments, strict=False))

@@ -21,6 +21,7 @@ _LINKS = {
     "journal": "every request, as JSON; filters are query parameters",
     "faults": "the rules in force, as JSON",
     "gates": "what is held, as JSON",
+    "stubs": "programs in sandboxes whose answers were given in advance, as JSON",
     "clock": "what time it is for the fake",
     "env": "the variables that a client needs",
     "openapi.json": "what it serves, as an OpenAPI document",

@@ -11,11 +11,14 @@ from starlette.responses import Response
 
 from fake_e2b.backend.journal import Journal
 from fake_e2b.backend.steering import RuleTable
+from fake_e2b.backend.stubs import StubInForce
 from fake_e2b.domain.clock import MovableClock
 from fake_e2b.domain.due import Deadline, Happening
 from fake_e2b.domain.ports import Runtime
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.domain.steering.asked import Asked
+from fake_e2b.domain.stubs.call import StubCall
+from fake_e2b.domain.stubs.rule import StubRule
 
 Page = Callable[["AdminParts", Request], Awaitable[Response]]
 
@@ -41,6 +44,17 @@ class Timekeeper(Protocol):
     async def follow(self) -> None: ...
 
 
+class Stubs(Protocol):
+    """See `fake_e2b.server.stubs.service.Stubs`."""
+
+    async def add(self, make: Callable[[Callable[[str], str]], StubRule]) -> StubInForce: ...
+    async def remove(self, name: str) -> None: ...
+    async def reset(self) -> None: ...
+    def find(self, name: str) -> StubInForce: ...
+    def all(self) -> list[StubInForce]: ...
+    def calls(self, stub: StubInForce) -> list[StubCall]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class AdminParts:
     """The handles on one fake.
@@ -53,6 +67,7 @@ class AdminParts:
         next_deadline: What will happen next by itself; None if nothing will.
         rules: Faults and gates in force.
         gate: Where the requests wait that the rule of that name holds.
+        stubs: Stubs of programs in force.
         reset: Makes everything as after the start.
         openapi: The document of the planes that E2B's clients use.
     """
@@ -67,5 +82,6 @@ class AdminParts:
     next_deadline: Callable[[], Deadline | None]
     rules: RuleTable
     gate: Callable[[str], HeldGate]
+    stubs: Stubs
     reset: Callable[[], Awaitable[object]]
     openapi: Callable[[], dict[str, Any]]

@@ -8,7 +8,7 @@ the callers can give each plane its text.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
@@ -198,11 +198,13 @@ class Joining:
         path_prefix: What stands before a sandbox path on the host ("" when paths are the same).
         group: The file of the host to write "0" to first, which makes the writer a member of
             the guest's control group; None without one.
+        path_first: The folder that stands first in PATH, as programs name it.
     """
 
     namespaces_of: int | None
     path_prefix: str
     group: str | None = None
+    path_first: str = "/usr/local/sbin"
 
 
 class Guest(Protocol):
@@ -242,6 +244,19 @@ class Guest(Protocol):
 
     def joining(self) -> Joining: ...
     async def usage(self) -> ResourceUsage: ...
+
+    async def intercept(self, programs: Set[str], answer: Callable[[int], None]) -> None:
+        """Have stubs stand in for these programs, and no others, for all that find them on PATH.
+
+        Args:
+            programs: Names without a folder.
+            answer: Given the descriptor of each call's connection, which is its own to close; see
+                `fake_e2b.runtime.stubs`.
+
+        Raises:
+            OSError: The guest has ended, or its files cannot be written.
+        """
+        ...
 
     async def pause(self) -> None:
         """Stop every process; no CPU time passes until `resume`."""

@@ -7,7 +7,7 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -21,6 +21,7 @@ from fake_e2b.runtime.files import RootedFiles
 from fake_e2b.runtime.guest.client import AgentClient, AgentGoneError
 from fake_e2b.runtime.guest.usage import Counters
 from fake_e2b.runtime.process import GuestProcess
+from fake_e2b.runtime.stubs.doorway import Doorway
 from fake_e2b.runtime.usage import DiskMeter, UsageMeter
 
 
@@ -49,6 +50,8 @@ class AgentGuest:
         self._dead = False
         self._on_death: Callable[[], None] = lambda: None
         self._meter = UsageMeter(time.monotonic)
+        self._doorway: Doorway | None = None
+        self._doorway_lock = asyncio.Lock()
 
     # For subclasses.
 
@@ -70,6 +73,14 @@ class AgentGuest:
 
     def _lost(self, name: str) -> None:
         """The agent of that name died by itself."""
+        raise NotImplementedError
+
+    async def _listen(self) -> socket.socket:
+        """A listening socket that the stubs of this guest find."""
+        raise NotImplementedError
+
+    async def _show_stubs(self, programs: frozenset[str]) -> None:
+        """Put stubs of these names in front on PATH, and no others."""
         raise NotImplementedError
 
     # The port.
@@ -189,6 +200,26 @@ class AgentGuest:
         """Its limit in bytes; None for the machine's."""
         return None
 
+    async def intercept(self, programs: Set[str], answer: Callable[[int], None]) -> None:
+        """See `Guest.intercept`.
+
+        Raises:
+            OSError: It has ended, or its files cannot be written.
+        """
+        async with self._doorway_lock:
+            if self._dead:
+                raise AgentGoneError("the sandbox has ended")
+            if programs and self._doorway is None:
+                self._doorway = Doorway(await self._listen(), answer)
+            await self._show_stubs(frozenset(programs))
+            if not programs or self._dead:
+                self._close_doorway()
+
+    def _close_doorway(self) -> None:
+        doorway, self._doorway = self._doorway, None
+        if doorway is not None:
+            doorway.close()
+
     async def pause(self) -> None:
         """Stop every program, parents first; the agents themselves go on."""
         for agent in tuple(self._agents.values()):
@@ -202,6 +233,7 @@ class AgentGuest:
     async def end(self) -> None:
         """End every program, whatever becomes of the files; twice is fine."""
         self._dead = True
+        self._close_doorway()
         for agent in tuple(self._agents.values()):
             await agent.client.end()
         self._files.close()
@@ -238,6 +270,7 @@ class AgentGuest:
             if not self._dead:
                 self._lost(name)
                 if self._dead:
+                    self._close_doorway()
                     self._on_death()
 
         client.on_gone = gone

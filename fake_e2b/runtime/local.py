@@ -30,6 +30,7 @@ from fake_e2b.runtime.resolve import FOLDER
 from fake_e2b.runtime.run_folder import RunFolder
 from fake_e2b.runtime.spares import Spares
 from fake_e2b.runtime.stand_ins import write_stand_ins
+from fake_e2b.runtime.stubs.shared import SharedStubs
 from fake_e2b.runtime.usage import DiskMeter
 from fake_e2b.runtime.watch import WatchHub
 
@@ -93,7 +94,18 @@ class LocalGuest(AgentGuest):
 
     def joining(self) -> Joining:
         """No namespaces; files lie below the sandbox's folder."""
-        return Joining(namespaces_of=None, path_prefix=self._root)
+        return Joining(namespaces_of=None, path_prefix=self._root, path_first=self._bin_folder)
+
+    async def _listen(self) -> socket.socket:
+        return self._runtime.stubs.listen(self._sandbox_id)
+
+    async def _show_stubs(self, programs: frozenset[str]) -> None:
+        self._runtime.stubs.show(self._sandbox_id, programs)
+
+    async def end(self) -> None:
+        """End every program, whatever becomes of the files; twice is fine."""
+        await super().end()
+        self._runtime.stubs.forget(self._sandbox_id)
 
 
 class LocalRuntime:
@@ -110,6 +122,7 @@ class LocalRuntime:
         self._run: RunFolder | None = None
         self._layers: Layers | None = None
         self._helper: Helper | None = None
+        self._stubs: SharedStubs | None = None
         self._guests: dict[str, LocalGuest] = {}
         self._spares = Spares(self._make_spare_folder, at_hand=_SPARE_FOLDERS, most=_SPARE_FOLDERS)
         self._ownerships: dict[str, RecordedOwnership] = {}
@@ -135,6 +148,7 @@ class LocalRuntime:
         self._helper = Helper(self._run.path, self._run.lock_fd)
         self._helper.start()
         self._fill_bin(self._bin_folder)
+        self._stubs = SharedStubs(self._bin_folder, self.watches)
         await asyncio.to_thread(self._run.sweep)
         self._spares.fill()
 
@@ -143,6 +157,12 @@ class LocalRuntime:
         script = sudo_script(become="exec", root_home='"$HOME"', user_home='"$HOME"')
         skeleton.write(f"{folder}/sudo", script, 0o755)
         write_stand_ins(folder, _STANDARD_PATH)
+
+    @property
+    def stubs(self) -> SharedStubs:
+        """What stands in for programs in this run."""
+        assert self._stubs is not None, "the runtime was not started"
+        return self._stubs
 
     @property
     def layers(self) -> Layers:
@@ -264,6 +284,7 @@ class LocalRuntime:
         await self._spares.close()
         await asyncio.gather(*(guest.end() for guest in self._guests.values()))
         self._guests.clear()
+        self.stubs.close()
         self.watches.close()
         await self._run.settle()
         if self._helper is not None:

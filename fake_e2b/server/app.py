@@ -37,6 +37,7 @@ from fake_e2b.server.reaper import Reaper
 from fake_e2b.server.settings import Address, Settings, client_environment
 from fake_e2b.server.steering.layer import Steering
 from fake_e2b.server.streams import App, OpenRequests
+from fake_e2b.server.stubs.service import Stubs
 from fake_e2b.server.template_build import LayerMaker
 from fake_e2b.server.timekeeper import Timekeeper
 from fake_e2b.wire.openapi import openapi_document
@@ -71,7 +72,8 @@ class Fake:
         self.journal = Journal(self.clock, real_clock)
         self.happened = JournalEvents(self.journal)
         self.runtime = choose_runtime(settings.runtime, at_start=True)
-        self._machines = Machines(self.clock, self.ids, self.happened.processes)
+        self.stubs = Stubs(self.clock, real_clock, self.journal)
+        self._machines = Machines(self.clock, self.ids, self.happened.processes, self.stubs.reach)
         self.backend = ControlBackend(
             clock=self.clock,
             ids=self.ids,
@@ -161,6 +163,7 @@ class Fake:
             timekeeper=self.timekeeper,
             next_deadline=self.backend.sandboxes.next_deadline,
             rules=self.steering.rules,
+            stubs=self.stubs,
             gate=self.steering.gates.gate,
             reset=self.reset,
             openapi=openapi_document,
@@ -171,6 +174,7 @@ class Fake:
             life.push_async_callback(self.runtime.close)
             await self.runtime.start()
             life.push_async_callback(self._machines.close)
+            life.push_async_callback(self.stubs.close)
             life.push_async_callback(self.backend.sandboxes.reset)
             reaping = asyncio.create_task(self._reaper.run(), name="fake-e2b reaper")
             life.push_async_callback(_end, reaping)
@@ -189,6 +193,7 @@ class Fake:
         self.steering.rules.clear()
         await self.backend.reset()
         await self.timekeeper.restart()
+        await self.stubs.reset()
         self._index.clear()
         self.journal.clear()
         self._begin_profile()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from fake_e2b.backend.envd import Envd
 from fake_e2b.backend.interpreter import Interpreter
@@ -14,8 +14,11 @@ from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.ids import IdSource
 from fake_e2b.domain.ports import Guest
 from fake_e2b.domain.sandbox import Sandbox
+from fake_e2b.domain.stubs.call import Site
 from fake_e2b.runtime.interpreter.host import KernelHost
 from fake_e2b.server.start_command import Starter
+
+Reach = Callable[[Site, Guest], Awaitable[None]]
 
 
 class Machines:
@@ -23,14 +26,20 @@ class Machines:
 
     Args:
         on_process: Makes what hears of a sandbox's processes.
+        reach: Told of each guest that comes up, before it runs any program.
     """
 
     def __init__(
-        self, clock: Clock, ids: IdSource, on_process: Callable[[Sandbox], ProcessListener]
+        self,
+        clock: Clock,
+        ids: IdSource,
+        on_process: Callable[[Sandbox], ProcessListener],
+        reach: Reach,
     ) -> None:
         self._on_process = on_process
         self._clock = clock
         self._ids = ids
+        self._reach = reach
         self._kernels = KernelHost()
         self._starter = Starter()
 
@@ -51,6 +60,7 @@ class Machines:
             setup=sandbox.setup,
             on_process=self._on_process(sandbox),
         )
+        await self._reach(Site.of(sandbox), guest)
         # After the request that boots it has its answer, and before any other is read.
         asyncio.get_running_loop().call_soon(_write_identity, envd)
         if fresh and sandbox.setup.start is not None:

@@ -5,6 +5,7 @@ from fake_e2b.domain.finding import Finding, FindingKind
 from fake_e2b.domain.journal import JournalRecord
 from fake_e2b.testing.activation import activated
 from fake_e2b.testing.clock import FakeClock
+from fake_e2b.testing.commands import CallerGoneError, FakeCommands, RunningCall, Stub, StubCall
 from fake_e2b.testing.fake import FakeE2B
 from fake_e2b.testing.faults import FakeFaults, Fault
 from fake_e2b.testing.gates import FakeGates, Gate, GateTimeoutError
@@ -13,8 +14,10 @@ from fake_e2b.testing.leaks import FakeE2BLeakWarning, FakeE2BMisuseWarning, run
 from fake_e2b.testing.profiles import Profile
 
 __all__ = [
+    "CallerGoneError",
     "Deadline",
     "FakeClock",
+    "FakeCommands",
     "FakeE2B",
     "FakeE2BLeakWarning",
     "FakeE2BMisuseWarning",
@@ -31,6 +34,9 @@ __all__ = [
     "JournalMismatchError",
     "JournalRecord",
     "Profile",
+    "RunningCall",
+    "Stub",
+    "StubCall",
     "activated",
     "running_sandboxes",
 ]

@@ -25,6 +25,7 @@ from fake_e2b.server.settings import (
 )
 from fake_e2b.server.tls import Tls
 from fake_e2b.testing.clock import FakeClock
+from fake_e2b.testing.commands import FakeCommands
 from fake_e2b.testing.environment import Environment, completed
 from fake_e2b.testing.faults import FakeFaults
 from fake_e2b.testing.gates import FakeGates
@@ -136,6 +137,7 @@ class FakeE2B:
         self.clock = FakeClock(self)
         self.faults = FakeFaults(self._fake_and_thread)
         self.gates = FakeGates(self._fake_and_thread, self.faults)
+        self.commands = FakeCommands(self._fake_and_thread)
 
     # -- life ------------------------------------------------------------------------------------
 

@@ -268,7 +268,7 @@ def _place(joining: Joining, language: str, cwd: str) -> Mapping[str, object]:
     prefix = joining.path_prefix
     environment = {
         **_KERNEL_VARIABLES,
-        "PATH": _kernel_path(),
+        "PATH": f"{joining.path_first}:{_kernel_path()}",
         "HOME": prefix + _ROOT_HOME,
     }
     paths = []

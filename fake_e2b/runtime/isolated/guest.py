@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 
@@ -16,10 +17,17 @@ from fake_e2b.runtime.files import RootedFiles
 from fake_e2b.runtime.guest.client import AgentClient, AgentGoneError
 from fake_e2b.runtime.guest.usage import Counters
 from fake_e2b.runtime.isolated.cgroups import MemoryGroup
+from fake_e2b.runtime.stubs.doorway import listen_at
+from fake_e2b.runtime.stubs.front import Front
 from fake_e2b.runtime.usage import DiskMeter
 
 _INIT = "root"
 _SUDO_GROUP = 27
+_STUBS = "\0fake-e2b-stubs"
+"""A name in the guest's own network: no file, and nothing of the machine's."""
+_STUB_FOLDERS = ("/usr/local/sbin", "/usr/local/bin")
+"""The one comes first on most paths, the other on that of an ordinary user's login shell."""
+_COVERED = "/usr/lib/fake-e2b/covered"
 _SOCKETS_AT_A_TIME = 4
 """A connection into the guest needs a socket made in it: asking for each takes longer."""
 
@@ -54,6 +62,7 @@ class IsolatedGuest(AgentGuest):
         self._group: MemoryGroup | None = None
         self._init_pid = init_pid
         self._spare: list[socket.socket] = []
+        self._front: Front | None = None
         self._adopt(_INIT, init)
 
     @property
@@ -118,6 +127,14 @@ class IsolatedGuest(AgentGuest):
                 each.close()
             raise AgentGoneError("the sandbox has ended")
         return made
+
+    async def _listen(self) -> socket.socket:
+        return listen_at((await self._make_sockets(socket.AF_UNIX, 1))[0], _STUBS)
+
+    async def _show_stubs(self, programs: frozenset[str]) -> None:
+        if self._front is None:
+            self._front = Front(self._files, _STUB_FOLDERS, aside=_COVERED, where=_STUBS)
+        await asyncio.to_thread(self._front.show, programs)
 
     async def _count(self) -> Counters:
         message, _ = await self._init.call("count")

@@ -20,6 +20,7 @@ from fake_e2b.domain.operations import Plane
 from fake_e2b.domain.ports import Capability
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.server.steering.gates import Gates
+from fake_e2b.server.stubs.service import Stubs
 from tests.helpers.asgi import client_of
 from tests.helpers.clock import ManualClock
 
@@ -69,9 +70,10 @@ def world():
 
 @pytest.fixture
 def parts(world):
+    journal = Journal(world.clock, world.clock)
     return AdminParts(
         clock=world.clock,
-        journal=Journal(world.clock, world.clock),
+        journal=journal,
         runtime=SomeRuntime(),
         seed=7,
         sandboxes=lambda: world.sandboxes,
@@ -80,6 +82,7 @@ def parts(world):
         next_deadline=lambda: world.due,
         rules=world.rules,
         gate=world.gates.gate,
+        stubs=Stubs(world.clock, world.clock, journal),
         reset=world.reset,
         openapi=lambda: {"openapi": "3.0.0", "paths": {"/sandboxes": {}}, "components": {}},
     )
@@ -363,6 +366,9 @@ async def test_the_document_describes_every_page_beside_the_api(client):
         ("GET", "/_fake/gates", None),
         ("POST", "/_fake/gates", {"match": {"operation": "Process.*"}, "at": "frame=2"}),
         ("POST", "/_fake/gates", {"effect": {"kind": "hold"}}),
+        ("GET", "/_fake/stubs", None),
+        ("POST", "/_fake/stubs", {"command": "npm install", "exitCode": 1, "times": 2}),
+        ("POST", "/_fake/stubs", {"command": "cd /tmp"}),
     ],
 )
 async def test_every_answer_is_as_the_document_says(client, parts, world, method, path, body):
