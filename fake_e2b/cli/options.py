@@ -32,7 +32,7 @@ def add_fake_options(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--seed",
-        type=_seed,
+        type=seed_number,
         metavar="N",
         help="the same seed gives the same IDs and tokens in the same order",
     )
@@ -107,7 +107,12 @@ def port_number(text: str) -> int:
     return int(text)
 
 
-def _seed(text: str) -> int:
+def seed_number(text: str) -> int:
+    """A seed from the command line.
+
+    Raises:
+        argparse.ArgumentTypeError: It is none.
+    """
     if not (text.isascii() and text.isdecimal()) or len(text) > 18:
         raise argparse.ArgumentTypeError(f"'{text}' is no seed: give a whole number from 0")
     return int(text)

@@ -1,183 +1,227 @@
-"""Plays a scenario with the published Python SDK, which must be installed.
-
-What was played is written down as a transcript: one line a step, with everything masked that
-differs from run to run for no reason of the story (IDs, PIDs). Two runs of one scenario give the
-same transcript.
-"""
+"""Plays a scenario, step by step, through an SDK's driver and the fake's own pages."""
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import AbstractContextManager, ExitStack, suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from e2b import CommandHandle, Sandbox
-from e2b.sandbox.commands.command_handle import CommandExitException, PtySize
+from fake_e2b.domain.errors import FakeE2BError
+from fake_e2b.scenario import played_journal
+from fake_e2b.scenario.drivers.port import Driver, Outcome
+from fake_e2b.scenario.expectations import differences
+from fake_e2b.scenario.pages import ask
+from fake_e2b.scenario.references import PLACE, TARGET
+from fake_e2b.scenario.stage import Stage, make_sandboxes, prepare
+from fake_e2b.scenario.steps import FORMS
+from fake_e2b.scenario.story import Scenario, SdkName, Step, Table
 
-from fake_e2b.domain.errors import FakeE2BError, UsageError
-from fake_e2b.scenario.steps import Scenario, Step, Table
+STEP_TIMEOUT_S = 120.0
+"""How long a step may take before the story is given up."""
 
-SEE_TIMEOUT_S = 20
+MakeDriver = Callable[[Mapping[str, str]], Driver]
+OnStep = Callable[["PlayedStep"], None]
 
 
 class StoryError(FakeE2BError):
-    """A step did not show what the scenario expects; the text names its line."""
+    """A step did not show what the scenario expects; the text says what it showed."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedStep:
+    """What came of a step.
+
+    Attributes:
+        shown: What it showed; empty for one that goes on in the background.
+        raised: The exception it ended with, as it was told to.
+        problem: What is wrong; None when all is as expected.
+        goes_on: Whether it was only begun.
+    """
+
+    step: Step
+    took_s: float
+    shown: Table = field(default_factory=dict)
+    raised: str | None = None
+    problem: str | None = None
+    goes_on: bool = False
 
 
 @dataclass(slots=True)
-class Transcript:
-    """What was played, masked; one line a step."""
+class Performance:
+    """A story as it was played.
 
-    lines: list[str] = field(default_factory=list)
+    Attributes:
+        seed: The fake's; None where it is not known.
+        steps: As far as it came: the one with a problem is the last.
+        journal: What the fake was asked, masked, a line for each record; None where it tells none.
+    """
 
-    def __str__(self) -> str:
-        return "\n".join(self.lines)
+    scenario: Scenario
+    sdk: SdkName
+    seed: int | None
+    steps: list[PlayedStep] = field(default_factory=list)
+    journal: list[str] | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """What went wrong, with its line; None when nothing did."""
+        last = self.steps[-1] if self.steps else None
+        if last is None or last.problem is None:
+            return None
+        return f"{self.scenario.path}:{last.step.line}: {last.step.do} {last.problem}"
+
+    @property
+    def transcript(self) -> list[str]:
+        """One line for each step, masked: two runs with one seed give the same."""
+        return [
+            played_journal.masked(
+                f"{each.step.line} {each.step.do} "
+                f"{json.dumps(each.shown, sort_keys=True)} {each.raised or ''}".rstrip()
+            )
+            for each in self.steps
+        ]
 
 
 def play(
     scenario: Scenario,
-    connection: Mapping[str, Any],
-    on_step: Callable[[Step, Table], None] | None = None,
-) -> Transcript:
-    """Play all steps; a sandbox that the story leaves behind is killed.
+    on_stage: AbstractContextManager[Stage],
+    make_driver: MakeDriver,
+    on_step: OnStep = lambda each: None,
+) -> Performance:
+    """Play the story to its end, or to its first problem.
+
+    Whatever comes, nothing of it stays: a fake of its own ends, elsewhere its sandboxes are killed
+    and its rules and gates are taken back.
 
     Args:
-        connection: SDK options that reach the server (`api_key`, `api_url`, `sandbox_url`); empty
-            leaves them to the environment.
-        on_step: Called after each step with what it showed, unmasked.
+        on_stage: Gives the server for the time of the story.
 
     Raises:
-        StoryError: A step showed something else.
-        UsageError: A step can't be played where it stands, e.g. `run` before `create`.
+        UsageError: It can't be played there, or that SDK is not installed.
     """
-    transcript = Transcript()
-    player = _Player(scenario, dict(connection))
-    try:
+    with ExitStack() as after, ExitStack() as whole:
+        stage = whole.enter_context(on_stage)
+        prepare(scenario, stage)
+        driver = make_driver(stage.variables)
+        # After the fake has ended: what still waits for an answer ends with it.
+        after.callback(driver.close)
+        player = _Player(scenario, stage, driver)
+        whole.callback(player.clean_up)
+        player.start()
+        performance = Performance(scenario, driver.sdk, stage.seed)
         for step in scenario.steps:
-            shown = player.play(step)
-            if on_step is not None:
-                on_step(step, shown)
-            transcript.lines.append(player.masked(step, shown))
-    finally:
-        player.clean_up()
-    return transcript
+            played = player.play(step)
+            performance.steps.append(played)
+            on_step(played)
+            if played.problem is not None:
+                break
+        if stage.powers is not None:
+            performance.journal = played_journal.told(stage.powers.journal())
+        return performance
 
 
 class _Player:
-    def __init__(self, scenario: Scenario, connection: dict[str, Any]) -> None:
+    def __init__(self, scenario: Scenario, stage: Stage, driver: Driver) -> None:
         self._scenario = scenario
-        self._connection = connection
-        self._sandbox: Sandbox | None = None
-        self._terminal: CommandHandle | None = None
-        self._unread = ""
-        self._secrets: dict[str, str] = {}
+        self._stage = stage
+        self._driver = driver
+        self._ids: dict[str, str] = {}
+        self._kept: dict[str, Any] = {TARGET: stage.url}
+        self._running: dict[str, tuple[Step, Table, Future[Outcome]]] = {}
 
-    def play(self, step: Step) -> Table:
-        shown: Table = getattr(self, f"_do_{step.do}")(step, **step.arguments)
-        for key, wanted in step.expect.items():
-            if shown[key] != wanted:
-                raise StoryError(
-                    f"{self._scenario.path}:{step.line}: {step.do} should show "
-                    f"{key} = {wanted!r}, but shows {shown[key]!r}"
-                )
-        return shown
-
-    def masked(self, step: Step, shown: Table) -> str:
-        line = f"{step.do} {json.dumps(step.arguments | shown, sort_keys=True)}"
-        for secret, mask in self._secrets.items():
-            line = line.replace(secret, mask)
-        return line
+    def start(self) -> None:
+        """Make what is there before the first step."""
+        for each in self._scenario.sandboxes:
+            self._ids.update(make_sandboxes(each, self._stage))
+        if self._ids:
+            self._driver.begin("adopt", {"sandboxes": self._ids}).result(STEP_TIMEOUT_S)
 
     def clean_up(self) -> None:
-        if self._sandbox is not None:
-            self._sandbox.kill()
+        """Leave nothing on a server that goes on."""
+        # What cannot be taken back any more is gone with its fake.
+        with suppress(FakeE2BError):
+            if self._stage.powers is not None:
+                self._stage.powers.take_back()
+        if not self._stage.is_own:
+            self._driver.begin("clean_up", {}).result(STEP_TIMEOUT_S)
 
-    def _box(self, step: Step) -> Sandbox:
-        if self._sandbox is None:
-            raise UsageError(
-                f"{self._scenario.path}:{step.line}: {step.do} needs a sandbox: create one first"
-            )
-        return self._sandbox
-
-    def _tty(self, step: Step) -> CommandHandle:
-        if self._terminal is None:
-            raise UsageError(
-                f"{self._scenario.path}:{step.line}: {step.do} needs a terminal: open one first"
-            )
-        return self._terminal
-
-    def _do_create(self, step: Step, **arguments: Any) -> Table:
-        self.clean_up()
-        self._sandbox = Sandbox.create(
-            arguments.pop("template", "base"), **arguments, **self._connection
-        )
-        self._secrets[self._sandbox.sandbox_id] = "<sandbox>"
-        info = self._sandbox.get_info()
-        return {"state": info.state.value, "metadata": dict(info.metadata)}
-
-    def _do_run(self, step: Step, command: str, **arguments: Any) -> Table:
+    def play(self, step: Step) -> PlayedStep:
+        """Play one step, or begin it."""
+        begun = time.monotonic()
         try:
-            result = self._box(step).commands.run(command, **arguments)
-        except CommandExitException as failed:
-            return _result(failed.stdout, failed.stderr, failed.exit_code)
-        return _result(result.stdout, result.stderr, result.exit_code)
+            shown, raised = self._perform(step)
+        except (FakeE2BError, TimeoutError) as error:
+            problem = str(error) or f"was not done within {STEP_TIMEOUT_S:g} s"
+            return PlayedStep(step, time.monotonic() - begun, problem=problem)
+        took_s = time.monotonic() - begun
+        return PlayedStep(step, took_s, shown, raised, goes_on=step.background is not None)
 
-    def _do_write(self, step: Step, path: str, text: str) -> Table:
-        return {"path": self._box(step).files.write(path, text).path}
+    def _perform(self, step: Step) -> tuple[Table, str | None]:
+        arguments: Table = _filled(step.arguments, self._kept)
+        if step.background is not None:
+            begun = self._driver.begin(step.do, arguments)
+            self._running[step.background] = step, arguments, begun
+            return {}, None
+        if step.do == "wait":
+            return self._ended(*self._running.pop(arguments["for"]))
+        if step.do == "fetch":
+            return self._judged(step, Outcome(shown=_fetched(**arguments)))
+        if FORMS[step.do].of_the_fake:
+            assert self._stage.powers is not None, "prepare looks at every step"
+            shown = self._stage.powers.perform(step.do, arguments, self._ids)
+            return self._judged(step, Outcome(shown=shown))
+        return self._ended(step, arguments, self._driver.begin(step.do, arguments))
 
-    def _do_read(self, step: Step, path: str) -> Table:
-        return {"text": self._box(step).files.read(path)}
+    def _ended(
+        self, step: Step, arguments: Table, playing: Future[Outcome]
+    ) -> tuple[Table, str | None]:
+        outcome = playing.result(STEP_TIMEOUT_S)
+        if outcome.shown is not None and "sandbox_id" in outcome.shown:
+            self._ids[arguments["sandbox"]] = outcome.shown["sandbox_id"]
+        return self._judged(step, outcome)
 
-    def _do_terminal(self, step: Step, cols: int, rows: int, **arguments: Any) -> Table:
-        self._terminal = self._box(step).pty.create(
-            size=PtySize(rows=rows, cols=cols), timeout=SEE_TIMEOUT_S, **arguments
-        )
-        self._unread = ""
-        return {}
+    def _judged(self, step: Step, outcome: Outcome) -> tuple[Table, str | None]:
+        """Compare with what the step expects; returns what it showed and what it raised.
 
-    def _do_type(self, step: Step, text: str) -> Table:
-        self._box(step).pty.send_stdin(self._tty(step).pid, text.encode())
-        return {}
-
-    def _do_see(self, step: Step, text: str) -> Table:
-        shown = self._unread
-        pieces = iter(self._tty(step))
-        while text not in shown:
-            piece = next(pieces, None)
-            if piece is None:
-                raise StoryError(
-                    f"{self._scenario.path}:{step.line}: the terminal ended without "
-                    f"{text!r}; it showed {shown!r}"
-                )
-            shown += (piece[2] or b"").decode(errors="replace")
-        self._unread = shown.partition(text)[2]
-        return {}
-
-    def _do_resize(self, step: Step, cols: int, rows: int) -> Table:
-        self._box(step).pty.resize(self._tty(step).pid, PtySize(rows=rows, cols=cols))
-        return {}
-
-    def _do_leave(self, step: Step) -> Table:
-        try:
-            exit_code = self._tty(step).wait().exit_code
-        except CommandExitException as failed:
-            exit_code = failed.exit_code
-        self._terminal = None
-        return {"exit_code": exit_code}
-
-    def _do_pause(self, step: Step) -> Table:
-        return {"paused": self._box(step).pause()}
-
-    def _do_connect(self, step: Step) -> Table:
-        self._sandbox = self._box(step).connect()
-        return {"state": self._sandbox.get_info().state.value}
-
-    def _do_kill(self, step: Step) -> Table:
-        killed = self._box(step).kill()
-        self._sandbox = None
-        return {"killed": killed}
+        Raises:
+            StoryError: It expects something else.
+        """
+        wanted, raised = step.raises, outcome.raised
+        if wanted is None and raised is not None:
+            raise StoryError(f"raised {raised}")
+        shown = outcome.shown or {}
+        if wanted is not None:
+            name = wanted.class_for(self._driver.sdk)
+            if raised is None:
+                raise StoryError(f"should raise {name}, but shows {shown!r}")
+            if name not in raised.classes:
+                raise StoryError(f"should raise {name}, but raised {raised}")
+            if wanted.text is not None and wanted.text not in raised.text:
+                raise StoryError(f"should raise {name} that says {wanted.text!r}, but: {raised}")
+            return {}, str(raised)
+        if found := differences(step.expect, shown):
+            raise StoryError("; ".join(found))
+        self._kept.update({name: shown[key] for key, name in step.keep.items()})
+        return shown, None
 
 
-def _result(stdout: str, stderr: str, exit_code: int) -> Table:
-    return {"stdout": stdout, "stderr": stderr, "exit_code": exit_code}
+def _fetched(
+    url: str, method: str = "GET", headers: Mapping[str, str] | None = None, body: str | None = None
+) -> Table:
+    answer = ask(url, method=method, headers=headers, body=None if body is None else body.encode())
+    return {"status": answer.status, "text": answer.text}
+
+
+def _filled(value: Any, kept: Mapping[str, Any]) -> Any:
+    """The value with what was remembered in its places."""
+    if isinstance(value, str):
+        return PLACE.sub(lambda found: str(kept[found[1]]), value)
+    if isinstance(value, dict):
+        return {key: _filled(each, kept) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_filled(each, kept) for each in value]
+    return value

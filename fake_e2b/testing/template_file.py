@@ -1,4 +1,4 @@
-"""Templates from a TOML file, for the commands."""
+"""Templates from TOML, for the commands and scenarios."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def load_templates(path: Path) -> list[SandboxTemplate]:
         raise UsageError(f"{path} cannot be read: {error}") from error
     if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
         raise UsageError(f"{path}: write each template as a table [[template]]")
-    return [_from_table(dict(table), path) for table in tables]
+    return [template_from_table(dict(table), path) for table in tables]
 
 
 _FIELDS = {name: kind for name, kind in SandboxTemplate.__annotations__.items() if name != "_"}
@@ -42,7 +42,12 @@ _KINDS: Mapping[str, tuple[type, ...]] = {
 }
 
 
-def _from_table(table: dict[str, Any], path: Path) -> SandboxTemplate:
+def template_from_table(table: dict[str, Any], path: Path) -> SandboxTemplate:
+    """One template from its table in the file at `path`.
+
+    Raises:
+        UsageError: As `load_templates`.
+    """
     name = table.get("name")
     if not isinstance(name, str):
         raise UsageError(f"{path}: a template has no name")

@@ -1,0 +1,177 @@
+"""Stories on a server that runs already: a fake with all it can do, and a service without."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from fake_e2b import FakeE2B
+from fake_e2b.domain.errors import UsageError
+from fake_e2b.scenario.drivers.choice import Drivers
+from fake_e2b.scenario.loader import load
+from fake_e2b.scenario.player import Performance, play
+from fake_e2b.scenario.stage import target
+from fake_e2b.scenario.story import Scenario
+from tests.scenario.stories import FOLDER, parsed
+
+CREATE = '[[step]]\ndo = "create"\n'
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FakeE2B]:
+    with FakeE2B(runtime="local", clock="manual", set_environment=False) as fake:
+        yield fake
+
+
+@pytest.fixture
+def fake(server: FakeE2B) -> FakeE2B:
+    server.reset()
+    return server
+
+
+@pytest.fixture(scope="module")
+def service(server: FakeE2B) -> Iterator[str]:
+    """The same API without the fake's own pages."""
+
+    class Service(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def answer(self) -> None:
+            if self.path.startswith("/_fake"):
+                self.send_error(404)
+                return
+            body = self.rfile.read(int(self.headers.get("content-length", 0)))
+            connection = HTTPConnection("127.0.0.1", server.port)
+            with contextlib.closing(connection):
+                connection.request(self.command, self.path, body, dict(self.headers))
+                answer = connection.getresponse()
+                content = answer.read()
+            self.send_response(answer.status)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        do_GET = do_POST = do_DELETE = answer
+
+        def log_message(self, *args: object) -> None:
+            """Quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as listening:
+        listening.daemon_threads = True
+        thread = threading.Thread(target=listening.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.server_port}"
+        listening.shutdown()
+        thread.join()
+
+
+def played(story: Scenario, url: str, drivers: Drivers, *, reset: bool = False) -> Performance:
+    return play(story, contextlib.nullcontext(target(url, reset=reset)), drivers.make)
+
+
+@pytest.mark.parametrize("name", ["create_race", "timeout_kill", "stream_cut", "orphan_cleanup"])
+def test_a_fake_that_runs_can_do_all(name: str, fake: FakeE2B, python: Drivers) -> None:
+    assert played(load(FOLDER / f"{name}.toml"), fake.url, python).problem is None
+    assert not fake.sandboxes()
+    assert not fake.faults.list()
+    assert not fake.gates.list()
+
+
+def test_a_story_that_fails_takes_back_what_it_made(fake: FakeE2B, python: Drivers) -> None:
+    story = parsed(
+        '[[step]]\ndo = "fault"\nmatch = { operation = "pauseSandbox" }\n'
+        'effect = { kind = "close" }\n'
+        '[[step]]\ndo = "hold"\nname = "door"\nmatch = { operation = "listSandboxes" }\n'
+        + CREATE
+        + '[[step]]\ndo = "page"\nbackground = "listing"\n'
+        + '[[step]]\ndo = "arrived"\ngate = "door"\n'
+        + '[[step]]\ndo = "is_running"\nexpect = { running = false }\n'
+        + '[[step]]\ndo = "wait"\nfor = "listing"\n'
+    )
+    assert "should show running" in (played(story, fake.url, python).problem or "")
+    assert not fake.sandboxes()
+    assert not fake.faults.list()
+    assert not fake.gates.list()
+
+
+def test_what_others_have_there_stays_unless_it_is_to_go(fake: FakeE2B, python: Drivers) -> None:
+    story = parsed('[[start.sandbox]]\nname = "a"\n[[step]]\ndo = "kill"\nsandbox = "a"\n')
+    other = parsed('[[start.sandbox]]\nname = "other"\n[[step]]\ndo = "info"\nsandbox = "other"\n')
+    stage = target(fake.url)
+    driver = python.make(stage.variables)
+    driver.begin("create", {"sandbox": "others"}).result()
+    driver.close()
+
+    assert played(story, fake.url, python).problem is None
+    assert len(fake.sandboxes()) == 1
+    assert played(other, fake.url, python, reset=True).problem is None
+    assert not fake.sandboxes()
+
+
+def test_what_only_a_fake_of_its_own_has_is_refused(fake: FakeE2B, python: Drivers) -> None:
+    story = parsed('[start]\nprofile = "slow-start"\n' + CREATE)
+    with pytest.raises(UsageError, match="play it without --target"):
+        played(story, fake.url, python)
+
+
+def test_a_service_is_played_on_with_its_key(
+    service: str, fake: FakeE2B, python: Drivers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("E2B_API_KEY", fake.api_key)
+    story = parsed(
+        CREATE + '[[step]]\ndo = "info"\nexpect = { state = "running" }\n[[step]]\ndo = "pause"\n'
+    )
+    performance = played(story, service, python)
+    assert performance.problem is None
+    assert performance.journal is None
+    assert not fake.sandboxes()
+
+
+@pytest.mark.parametrize(
+    ("body", "complaint"),
+    [
+        (
+            CREATE + '[[step]]\ndo = "advance"\nseconds = 1\n',
+            r"story\.toml:7: step 'advance' asks the fake itself, and http://.* is no fake-e2b",
+        ),
+        ('[start]\nclock = "manual"\n' + CREATE, r"its clock has to stand still"),
+    ],
+)
+def test_a_service_has_no_powers(
+    body: str,
+    complaint: str,
+    service: str,
+    fake: FakeE2B,
+    python: Drivers,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("E2B_API_KEY", fake.api_key)
+    with pytest.raises(UsageError, match=complaint):
+        played(parsed(body), service, python)
+    assert not fake.sandboxes()
+
+
+def test_a_service_needs_a_key(service: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("E2B_API_KEY", raising=False)
+    with pytest.raises(UsageError, match="set E2B_API_KEY"):
+        target(service)
+    with pytest.raises(UsageError, match="cannot be emptied"):
+        target(service, reset=True)
+
+
+def test_javascript_needs_its_package(tmp_path: Path) -> None:
+    with Drivers("js", tmp_path) as drivers, pytest.raises(UsageError, match="npm"):
+        drivers.make({})
+
+
+def test_javascript_needs_node(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with Drivers("js", tmp_path) as drivers, pytest.raises(UsageError, match="needs node"):
+        drivers.make({})
