@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from fake_e2b.backend.rule_index import RuleIndex
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.forms import nearest
 from fake_e2b.domain.ids import Dice
 from fake_e2b.domain.steering.asked import Asked
-from fake_e2b.domain.steering.match import RequestMatch
 from fake_e2b.domain.steering.profiles import Profile, belongs_to, names, rules_of
 from fake_e2b.domain.steering.rule import FaultRule
 
@@ -64,29 +64,6 @@ class RuleInForce:
         return True
 
 
-class _Candidates:
-    """The rules about one operation, those for one sandbox apart."""
-
-    def __init__(self) -> None:
-        self.general: list[RuleInForce] = []
-        self.by_sandbox: dict[str, list[RuleInForce]] = {}
-
-    def add(self, each: RuleInForce) -> None:
-        sandbox_id = each.rule.match.sandbox_id
-        if sandbox_id is None:
-            self.general.append(each)
-        else:
-            self.by_sandbox.setdefault(sandbox_id, []).append(each)
-
-    def about(self, sandbox_id: str | None) -> list[RuleInForce]:
-        if sandbox_id is None or sandbox_id not in self.by_sandbox:
-            return self.general
-        own = self.by_sandbox[sandbox_id]
-        if not self.general:
-            return own
-        return sorted([*self.general, *own], key=lambda each: each.order)
-
-
 class RuleTable:
     """All rules in force, in the order in which they were added.
 
@@ -99,7 +76,7 @@ class RuleTable:
         self._dice = dice
         self._on_hit = on_hit
         self._rules: dict[str, RuleInForce] = {}
-        self._index: dict[str, _Candidates] = {}
+        self._index: dict[str, RuleIndex] = {}
         self._added_listeners: list[Callable[[RuleInForce], None]] = []
         self._removed: list[Callable[[RuleInForce], None]] = []
         self._next_number = 1
@@ -139,7 +116,8 @@ class RuleTable:
         dice = self._dice(f"rule {rule.name}", rule.seed)
         each = RuleInForce(rule, self._added, dice, self._on_hit)
         self._rules[rule.name] = each
-        self._index_one(each)
+        for operation in rule.match.operations:
+            self._index.setdefault(operation, RuleIndex()).add(each)
         for listener in self._added_listeners:
             listener(each)
         return each
@@ -183,9 +161,11 @@ class RuleTable:
         """
         found = self.find(name)
         del self._rules[name]
-        self._index = {}
-        for each in self._rules.values():
-            self._index_one(each)
+        for operation in found.rule.match.operations:
+            index = self._index[operation]
+            index.remove(found)
+            if index.is_empty:
+                del self._index[operation]
         if not found.hits:
             self._gone_unused.append(found)
         self._end(found)
@@ -217,11 +197,7 @@ class RuleTable:
     def reads_body(self, operation: str) -> bool:
         """Whether a rule about the operation asks for what the request's body says."""
         found = self._index.get(operation)
-        return found is not None and any(
-            each.rule.match.reads_body or each.rule.effect.reads_body
-            for each in _all_of(found)
-            if not each.spent
-        )
+        return found is not None and found.reads_body
 
     def plan(self, asked: Asked) -> Sequence[RuleInForce]:
         """The rules that are to act on a request, in the order in which they were added.
@@ -232,24 +208,13 @@ class RuleTable:
         found = self._index.get(asked.operation)
         if found is None:
             return ()
-        return [each for each in found.about(asked.sandbox_id) if each.wants(asked)]
+        return [each for each in found.about(asked) if each.wants(asked)]
 
     def _refuse_taken(self, name: str) -> None:
         if name in self._rules:
             raise UsageError(f"there is a rule {name!r} already: remove it, or say another")
 
-    def _index_one(self, each: RuleInForce) -> None:
-        match: RequestMatch = each.rule.match
-        for operation in match.operations:
-            self._index.setdefault(operation, _Candidates()).add(each)
-
     def _end(self, each: RuleInForce) -> None:
         each.removed = True
         for listener in self._removed:
             listener(each)
-
-
-def _all_of(candidates: _Candidates) -> Iterator[RuleInForce]:
-    yield from candidates.general
-    for some in candidates.by_sandbox.values():
-        yield from some
