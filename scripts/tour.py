@@ -5,6 +5,7 @@ No account and no network are needed: a fake is started in this process. `script
 
 from __future__ import annotations
 
+import argparse
 import base64
 import sys
 import time
@@ -157,11 +158,11 @@ def time_travel(fake: FakeE2B, sandbox: Sandbox) -> None:
         show([Sandbox.kill(sandbox_id) for sandbox_id in left])
 
 
-def main() -> None:
+def main(profile: str | None = None, seed: int | None = None) -> None:
     print(bold("fake-e2b: the published E2B SDK, without an account or a network"))
     chapter("Start")
     with step("FakeE2B().start()") as show:
-        fake = FakeE2B(clock="manual").start()
+        fake = FakeE2B(clock="manual", profile=profile, seed=seed).start()
         show(fake.url)
     try:
         with step("Sandbox.create()") as show:
@@ -180,4 +181,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--profile", help="a set of faults, see docs/faults.md")
+    options.add_argument("--seed", type=int)
+    main(**vars(options.parse_args()))

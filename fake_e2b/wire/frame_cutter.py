@@ -23,12 +23,12 @@ class FrameKind(StrEnum):
     PIECE = "a piece of the body, as it comes"
 
 
-def frame_kind(operation: str, content_type: str) -> FrameKind:
-    """What the frames of an answer are, by what it says of itself."""
+def frame_kind(operation: str, content_type: str, *, has_length: bool) -> FrameKind:
+    """What the frames of an answer are, by what it says of itself; refusals tell their length."""
     name = content_type.partition(";")[0].strip().lower()
     if name.startswith(("application/connect+", "application/grpc-web")):
         return FrameKind.ENVELOPE
-    if operation == "execute":
+    if operation == "execute" and not has_length:
         return FrameKind.LINE
     return FrameKind.EVENT if name == "text/event-stream" else FrameKind.PIECE
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 
 import pytest
+from e2b import SandboxException
 from e2b_code_interpreter import AsyncSandbox, Sandbox
 
 from fake_e2b import FakeE2B, effects
@@ -62,3 +63,10 @@ def test_damage(fake: FakeE2B, sandbox: Sandbox) -> None:
     with fake.faults.add("execute", effects.Corrupt(), at="frame=1") as fault:
         assert sandbox.run_code(CODE).execution_count is None
     assert fault.hits == 1
+
+
+def test_a_refusal_is_no_stream(fake: FakeE2B, sandbox: Sandbox) -> None:
+    fake.faults.profile("strict", seed=7)
+    with pytest.raises(SandboxException, match="not available"):
+        sandbox.run_code("1", language="cobol")
+    fake.faults.remove_profile("strict")

@@ -54,3 +54,21 @@ def test_what_the_sdk_makes_of_it(fake: FakeE2B) -> None:
 
 def _ask(fake: FakeE2B, key: str | None = None) -> httpx.Response:
     return httpx.get(f"{fake.url}/v2/sandboxes", headers={"X-API-Key": key or fake.api_key})
+
+
+def test_the_published_limits(fake: FakeE2B) -> None:
+    fake.faults.profile("rate-limited")
+    statuses = []
+    for seconds in (0, 0, 1, 0.5):
+        fake.clock.advance(seconds=seconds)
+        statuses.append(_create(fake))
+    assert [each.status_code for each in statuses] == [201, 429, 201, 429]
+    assert statuses[1].headers["Retry-After"] == "1"
+    assert _ask(fake).headers["RateLimit-Limit"] == "20000"
+    sandbox = Sandbox.connect(statuses[0].json()["sandboxID"])
+    assert sandbox.commands.run("echo on").stdout == "on\n"
+
+
+def _create(fake: FakeE2B) -> httpx.Response:
+    headers = {"X-API-Key": fake.api_key}
+    return httpx.post(f"{fake.url}/sandboxes", headers=headers, json={"templateID": "base"})

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import struct
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,9 +13,11 @@ from wsproto.events import Request, TextMessage
 
 from fake_e2b import FakeE2B, UsageError, effects
 from tests.helpers import websocket_service
+from tests.helpers.rpc import start_process, start_raw
 from tests.helpers.waiting import wait_until
 from tests.helpers.websocket import websocket
 
+CODECS = ("json", "proto")
 SERVICE = Path(websocket_service.__file__).read_text()
 
 
@@ -92,18 +91,18 @@ def test_an_end_without_the_end_frame(fake: FakeE2B, sandbox: Sandbox) -> None:
         sandbox.commands.run("echo one; sleep 600", timeout=0)
     assert fault.hits == 1
     with fake.faults.add("Process.Start", effects.NoEndFrame()) as fault:
-        answer = _start(sandbox, "application/connect+proto", "true")
+        answer = start_process(sandbox, "true", "proto")
     assert fault.hits == 1
     assert all(flags == 0 for flags, _ in answer)
 
 
-@pytest.mark.parametrize("codec", ["json", "proto"])
+@pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("part", ["payload", "flag", "length"])
 def test_a_damaged_frame(fake: FakeE2B, sandbox: Sandbox, codec: str, part: str) -> None:
-    whole = _raw(sandbox, f"application/connect+{codec}", "true")
+    whole = start_raw(sandbox, "true", codec)
     effect = effects.Corrupt(part)  # type: ignore[arg-type]
     with fake.faults.add("Process.Start", effect, at="frame=1"):
-        damaged = _raw(sandbox, f"application/connect+{codec}", "true")
+        damaged = start_raw(sandbox, "true", codec)
     # The first frame tells the PID, which differs: compare what does not.
     size = 5 + int.from_bytes(whole[1:5], "big")
     if part == "flag":
@@ -200,10 +199,9 @@ def test_a_web_socket_after_its_switch(fake: FakeE2B, sandbox: Sandbox) -> None:
 
 def test_keepalives_that_never_come(fake: FakeE2B, sandbox: Sandbox) -> None:
     fault = fake.faults.add("Process.Start", effects.DropKeepalives())
-    types = [f"application/connect+{codec}" for codec in ("json", "proto")]
     with ThreadPoolExecutor(2) as pool:
         # Asked for every second, so one falls due.
-        silent = [pool.submit(_start, sandbox, name, "sleep 1.3", ping=1) for name in types]
+        silent = [pool.submit(start_process, sandbox, "sleep 1.3", codec, 1) for codec in CODECS]
         assert [len(each.result()) for each in silent] == [3, 3]  # start, end, the stream's end
     assert fault.hits == 2
 
@@ -225,43 +223,6 @@ def test_what_can_never_be_is_refused(
     with pytest.raises(UsageError, match=text):
         fake.faults.add(operation, effect, at=at)
     assert not fake.faults.list()
-
-
-def _raw(sandbox: Sandbox, content_type: str, command: str, ping: int = 90) -> bytes:
-    """The bytes of an answer to Process.Start."""
-    if content_type.endswith("json"):
-        payload = json.dumps({"process": {"cmd": "sh", "args": ["-c", command]}}).encode()
-    else:
-        config = b"".join(
-            tag + bytes((len(text),)) + text
-            for tag, text in ((b"\x0a", b"sh"), (b"\x12", b"-c"), (b"\x12", command.encode()))
-        )
-        payload = b"\x0a" + bytes((len(config),)) + config
-    framed = struct.pack(">BI", 0, len(payload)) + payload
-    headers = {
-        "Content-Type": content_type,
-        "E2b-Sandbox-Id": sandbox.sandbox_id,
-        "E2b-Sandbox-Port": "49983",
-        "X-Access-Token": sandbox._envd_access_token or "",
-        "Keepalive-Ping-Interval": str(ping),
-    }
-    url = f"{sandbox.connection_config._sandbox_url}/process.Process/Start"
-    answer = httpx.post(url, headers=headers, content=framed, timeout=20)
-    assert answer.status_code == 200, answer.text
-    return answer.content
-
-
-def _start(
-    sandbox: Sandbox, content_type: str, command: str, ping: int = 90
-) -> list[tuple[int, bytes]]:
-    return list(_frames(_raw(sandbox, content_type, command, ping)))
-
-
-def _frames(data: bytes) -> Iterator[tuple[int, bytes]]:
-    while data:
-        size = 5 + int.from_bytes(data[1:5], "big")
-        yield data[0], data[5:size]
-        data = data[size:]
 
 
 _EVENTS = """

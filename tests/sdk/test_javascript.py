@@ -58,6 +58,13 @@ def test_the_published_javascript_sdk(name: str) -> None:
 
 @pytest.mark.javascript
 @pytest.mark.skipif(bool(why_not()), reason=why_not())
+def test_the_tour_under_strict() -> None:
+    with FakeE2B(profile="strict", seed=7) as fake:
+        run(FOLDER, "tour.test.mjs", fake.env())
+
+
+@pytest.mark.javascript
+@pytest.mark.skipif(bool(why_not()), reason=why_not())
 @pytest.mark.parametrize("name", ["tour.test.mjs", "secured_access.test.mjs", "ports.test.mjs"])
 def test_it_by_the_domain_alone(name: str) -> None:
     with FakeE2B(tls=True, set_environment=False) as fake:

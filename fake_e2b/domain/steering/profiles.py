@@ -10,7 +10,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fake_e2b.domain.forms import refuse_unknown
-from fake_e2b.domain.steering.effects import Close, Effect, Latency, Reset
+from fake_e2b.domain.steering.effects import (
+    Chunks,
+    Close,
+    Effect,
+    Keepalives,
+    Latency,
+    RateLimit,
+    Reset,
+    Shuffle,
+    SplitCharacters,
+    UnknownFields,
+)
 from fake_e2b.domain.steering.match import RequestMatch
 from fake_e2b.domain.steering.point import DONE, Point, point
 from fake_e2b.domain.steering.rule import FaultRule
@@ -69,7 +80,31 @@ _SLOW_START = Profile(
     ),
 )
 
-PROFILES: Mapping[str, Profile] = {each.name: each for each in (_FLAKY, _SLOW_START)}
+_STRICT = Profile(
+    "strict",
+    "All that the contract allows: answers in random pieces, characters split between frames, "
+    "keepalives everywhere, fields that no version knows, lists and objects in any order.",
+    (
+        Part("order", Shuffle(), RequestMatch()),
+        Part("unknown fields", UnknownFields(), RequestMatch()),
+        Part("split characters", SplitCharacters(), RequestMatch()),
+        Part("keepalives", Keepalives(), RequestMatch()),
+        Part("pieces", Chunks(), RequestMatch()),
+    ),
+)
+_RATE_LIMITED = Profile(
+    "rate-limited",
+    "The published limits: a sandbox started in a second, 20,000 API requests in 30 seconds, "
+    "40,000 requests into sandboxes in 60 seconds from one address.",
+    (
+        Part("starts", RateLimit(1, 1.0, by="key"), RequestMatch("createSandbox")),
+        Part("API", RateLimit(20_000, 30.0, by="key", of="api"), RequestMatch()),
+        Part("sandboxes", RateLimit(40_000, 60.0, by="address", of="sandboxes"), RequestMatch()),
+    ),
+)
+
+_ALL = (_FLAKY, _RATE_LIMITED, _SLOW_START, _STRICT)
+PROFILES: Mapping[str, Profile] = {each.name: each for each in _ALL}
 """Every profile by its name."""
 
 

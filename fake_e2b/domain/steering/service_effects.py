@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.forms import about
+from fake_e2b.domain.steering.asked import Asked
 from fake_e2b.domain.steering.effect import Effect, check_seconds
 from fake_e2b.domain.steering.match import RequestMatch
 from fake_e2b.domain.steering.point import Moment, Point
@@ -59,6 +60,14 @@ class RateLimit(Effect):
     by: Literal["all", "key", "address"] = field(
         default="all", metadata=about("counted together, for each API key or client address")
     )
+
+    of: Literal["all", "api", "sandboxes"] = field(
+        default="all", metadata=about("requests to the API, into sandboxes, or both, are counted")
+    )
+
+    def concerns(self, asked: Asked) -> bool:
+        """Whether the request is of those that are counted."""
+        return self.of == "all" or (self.of == "api") == (asked.port is None)
 
     def __post_init__(self) -> None:
         if self.requests < 1:

@@ -175,7 +175,9 @@ class Exchange:
 
     def _look_at(self, start: Message) -> None:
         content_type = header(start, b"content-type")
-        self.kind = frame_kind(self.asked.operation, content_type)
+        self.kind = frame_kind(
+            self.asked.operation, content_type, has_length=bool(header(start, b"content-length"))
+        )
         self.codec = codec_of(content_type)
         self._cutter = FrameCutter(self.kind)
 
