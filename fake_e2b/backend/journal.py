@@ -12,6 +12,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from fake_e2b.backend.journal_metadata import SandboxMetadata
 from fake_e2b.backend.journal_query import Query, select
 from fake_e2b.backend.masking import (
     Secrets,
@@ -27,8 +28,9 @@ from fake_e2b.domain.operations import UNKNOWN, Plane, match_operation
 JOURNAL_KEY = "fake_e2b.journal"
 """The ASGI scope's key for the journal, beside `domain.journal.RECORD_KEY`."""
 CAPACITY = 100_000
-MAX_BYTES = 60_000_000
-"""What all records may take; a record's share is estimated when its answer has ended."""
+MAX_BYTES = 56_000_000
+"""What all records may take; a record's share is estimated when its answer has ended. With what
+they share and the sandboxes' metadata, which have a bound of their own, it is 60 MB."""
 BODY_KEPT = 16_384
 """The longest JSON body that is kept whole, in bytes."""
 ANSWER_KEPT = 4_096
@@ -37,9 +39,12 @@ BODY_SHOWN = 300
 """Characters kept of every other body, and of a refusing answer."""
 TRACEBACK_SHOWN = 20_000
 _REMEMBERED = 4096
+_HEADERS_REMEMBERED = 1024
+_LISTS_REMEMBERED = 256
+"""A list is remembered with all its bytes, which are as many as a record's."""
 _SHARED_UP_TO = 400
 """Longer texts are seldom the same twice."""
-_RECORD_BYTES = 440
+_RECORD_BYTES = 420
 """A record without texts: object, numbers, path, its share of headers. Measured."""
 _STREAM_BYTES = 180
 _SECRETS = "secrets"
@@ -87,7 +92,7 @@ class Journal:
         self._header: dict[tuple[bytes, bytes], tuple[str, str]] = {}
         self._headers: dict[tuple[tuple[bytes, bytes], ...], tuple[tuple[str, str], ...]] = {}
         self._shared: dict[Any, Any] = {}
-        self._metadata: dict[str, Mapping[str, str]] = {}
+        self.metadata = SandboxMetadata()
         self._listeners: tuple[Listener, ...] = ()
 
     # -- writing ---------------------------------------------------------------------------------
@@ -207,13 +212,6 @@ class Journal:
             self._tell(record)
         return record
 
-    def know(self, sandbox_id: str, metadata: Mapping[str, str] | None) -> None:
-        """Remember a sandbox's metadata, so that records are found by them."""
-        if metadata:
-            if len(self._metadata) >= self.capacity:
-                del self._metadata[next(iter(self._metadata))]
-            self._metadata[sandbox_id] = dict(metadata)
-
     def clear(self) -> None:
         """Forget every record; sequence numbers go on."""
         self._ring = []
@@ -221,7 +219,7 @@ class Journal:
         self._header.clear()
         self._headers.clear()
         self._shared.clear()
-        self._metadata.clear()
+        self.metadata.clear()
         self.secrets.clear()
 
     def on_change(self, listener: Listener) -> Callable[[], None]:
@@ -309,7 +307,7 @@ class Journal:
         found = self._headers.get(headers)
         if found is None:
             found = tuple([self._masked_one(header) for header in headers])
-            if len(self._headers) >= _REMEMBERED:
+            if len(self._headers) >= _LISTS_REMEMBERED:
                 self._headers.clear()
             self._headers[headers] = found
         return found
@@ -317,7 +315,7 @@ class Journal:
     def _masked_one(self, header: tuple[bytes, bytes]) -> tuple[str, str]:
         pair = self._header.get(header)
         if pair is None:
-            if len(self._header) >= _REMEMBERED:
+            if len(self._header) >= _HEADERS_REMEMBERED:
                 self._header.clear()
             name, value = header[0].decode("latin-1"), header[1].decode("latin-1")
             pair = (self._once(name), self.secrets.masked(mask_header(name, value)))
@@ -340,11 +338,6 @@ class Journal:
         """Bytes that the records take, by estimate."""
         return self._bytes
 
-    @property
-    def metadata(self) -> Mapping[str, Mapping[str, str]]:
-        """Of every sandbox that has any, by ID."""
-        return self._metadata
-
     def records(self, query: Query | None = None, **conditions: Any) -> Sequence[JournalRecord]:
         """What was recorded, in order; every condition given must hold.
 
@@ -356,7 +349,7 @@ class Journal:
         """
         if query is None:
             query = Query.of(conditions)
-        return select(self._copy(), query, self._metadata)
+        return select(self._copy(), query, self.metadata)
 
     def _copy(self) -> list[JournalRecord]:
         copy: list[Any] = self._ring[:]

@@ -28,7 +28,7 @@ class JournalEvents:
         if event.moment is Moment.CREATED:
             self._journal.secrets.add(sandbox.envd_access_token)
             self._journal.secrets.add(sandbox.traffic_access_token)
-            self._journal.know(sandbox.sandbox_id, sandbox.metadata)
+            self._journal.metadata.add(sandbox.sandbox_id, sandbox.metadata or {})
             details = {"templateID": sandbox.template_id, "alias": sandbox.alias}
             if sandbox.metadata:
                 details["metadata"] = sandbox.metadata

@@ -12,13 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl
 
+from fake_e2b.backend.journal_metadata import SandboxMetadata
 from fake_e2b.backend.masking import MASK, mask
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.forms import nearest
 from fake_e2b.domain.journal import JournalRecord
-
-Metadata = Mapping[str, Mapping[str, str]]
-"""Of every sandbox that has any, by ID."""
 
 
 class _Missing:
@@ -52,7 +50,7 @@ _SCALARS: Mapping[str, Callable[[JournalRecord], Any]] = {
     "error": lambda record: record.stream.error if record.stream else None,
     "traceback": lambda record: record.traceback,
 }
-_TREES: Mapping[str, Callable[[JournalRecord, Metadata], Any]] = {
+_TREES: Mapping[str, Callable[[JournalRecord, SandboxMetadata], Any]] = {
     "body": lambda record, metadata: _json_or_text(record.json, record.body),
     "answer": lambda record, metadata: _json_or_text(record.answer_json, record.answer),
     "header": lambda record, metadata: {
@@ -62,12 +60,16 @@ _TREES: Mapping[str, Callable[[JournalRecord, Metadata], Any]] = {
         parse_qsl(record.path.partition("?")[2], keep_blank_values=True)
     ),
     "frames": lambda record, metadata: dict(record.stream.frames) if record.stream else MISSING,
-    "metadata": lambda record, metadata: metadata.get(record.sandbox_id or "", MISSING),
+    "metadata": lambda record, metadata: _or_missing(metadata.of(record.sandbox_id)),
 }
 FIELDS = (*_TREES, *_SCALARS)
 """The names that a path may begin with; the first of them have parts."""
 _CAMEL = {"sandboxID": "sandbox_id", "durationMs": "duration_ms", "exitCode": "exit_code"}
 """As the journal's JSON writes them."""
+
+
+def _or_missing(value: Any) -> Any:
+    return MISSING if value is None else value
 
 
 def _json_or_text(value: Any, text: str) -> Any:
@@ -188,7 +190,7 @@ class Condition:
             return f"{self.field} {'there' if self.wanted else 'not there'}"
         return f"{self.field} {_OPERATORS[self.operator][0]} {self.wanted!r}"
 
-    def difference(self, record: JournalRecord, metadata: Metadata) -> Difference | None:
+    def difference(self, record: JournalRecord, metadata: SandboxMetadata) -> Difference | None:
         """What is different; None when the record has what is wanted."""
         root, *rest = self.path
         if root in _SCALARS:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
 
+from fake_e2b.backend.journal_metadata import SandboxMetadata
 from fake_e2b.domain.clock import SECOND_NS
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.forms import nearest
@@ -89,12 +90,12 @@ class Query:
 
 
 def select(
-    records: list[JournalRecord], query: Query, metadata: Mapping[str, Mapping[str, str]]
+    records: list[JournalRecord], query: Query, metadata: SandboxMetadata
 ) -> Sequence[JournalRecord]:
     """Those of `records`, which are in order, that fit.
 
     Args:
-        metadata: Of every sandbox that has any, by ID.
+        metadata: Of the sandboxes that the records are about.
     """
     found = _between(records, query.since, query.until)
     if query.operation is not None:
@@ -176,21 +177,26 @@ def _by_operation(records: list[JournalRecord], wanted: str) -> list[JournalReco
 
 
 def _by_metadata(
-    records: list[JournalRecord],
-    wanted: Mapping[str, str],
-    metadata: Mapping[str, Mapping[str, str]],
+    records: list[JournalRecord], wanted: Mapping[str, str], metadata: SandboxMetadata
 ) -> list[JournalRecord]:
-    pairs = wanted.items()
-    theirs = {sandbox_id for sandbox_id, given in list(metadata.items()) if pairs <= given.items()}
+    theirs = metadata.having(wanted)
+    # What asked for a sandbox and got none is known by its body alone.
+    return [
+        record
+        for record in records
+        if record.sandbox_id in theirs
+        or (
+            record.sandbox_id is None
+            and record.operation == "createSandbox"
+            and _asks_for(record, wanted)
+        )
+    ]
 
-    def asks_for_it(record: JournalRecord) -> bool:
-        # Those that were made are known.
-        unmade = record.operation == "createSandbox" and record.sandbox_id is None
-        body = record.json if unmade else None
-        given = body.get("metadata") if isinstance(body, dict) else None
-        return isinstance(given, dict) and all(given.get(name) == value for name, value in pairs)
 
-    return [record for record in records if record.sandbox_id in theirs or asks_for_it(record)]
+def _asks_for(record: JournalRecord, wanted: Mapping[str, str]) -> bool:
+    body = record.json
+    given = body.get("metadata") if isinstance(body, dict) else None
+    return isinstance(given, dict) and wanted.items() <= given.items()
 
 
 def _by_command(records: list[JournalRecord], pattern: str) -> list[JournalRecord]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from base64 import b64decode
+from functools import lru_cache
 
 SECRET_HEADERS = frozenset(
     {
@@ -26,18 +27,14 @@ _LONG = 16
 
 _HINTS = ("key", "token", "secret", "passw", "credential", "signature")
 # Matches in JSON that was cut off, too: the closing quote may be missing.
-_SECRET_FIELD = re.compile(
-    rf'("[^"\\]{{0,100}}?(?:{"|".join(_HINTS)})[^"\\]{{0,100}}?"\s*:\s*")'
-    r'((?:[^"\\]|\\.)*)',
-    re.IGNORECASE,
-)
+_STRING_FIELD = re.compile(r'"([^"\\]{1,200})"(\s*:\s*")([^"\\]*(?:\\.[^"\\]*)*)')
 _SECRET_PARAMETER = re.compile(
     r"((?:^|[?&])(?:signature|[\w.-]*?(?:access|api|auth)[_-]?(?:token|key)|token|password|secret)=)"
     r"([^&]*)",
     re.IGNORECASE,
 )
 _KEY = re.compile(r"(?:sk_)?e2b_[0-9a-f]{8,}")
-_DIGITS = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+_DIGITS = re.compile(r"[0-9a-f]{64,}")
 _SECRET_NAME = re.compile(r"token|secret|passw|credential|signature|api-?key", re.IGNORECASE)
 _SECRETS_REMEMBERED = 20_000
 _TOKEN_DIGITS = 64
@@ -83,7 +80,18 @@ def mask_json(text: str) -> str:
     lower = text.lower()
     if not any(hint in lower for hint in _HINTS):
         return text
-    return _SECRET_FIELD.sub(lambda found: found[1] + mask(found[2]), text)
+    return _STRING_FIELD.sub(_masked_field, text)
+
+
+def _masked_field(found: re.Match[str]) -> str:
+    name, between, value = found.groups()
+    return f'"{name}"{between}{mask(value)}' if _is_secret(name) else found[0]
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(name: str) -> bool:
+    lower = name.lower()
+    return any(hint in lower for hint in _HINTS)
 
 
 def mask_secret_body(beginning: bytes) -> str:
@@ -134,7 +142,14 @@ class Secrets:
         return text
 
     def _unless_known(self, found: re.Match[str]) -> str:
-        return mask(found[0]) if found[0] in self._tokens else found[0]
+        digits = found[0]
+        if len(digits) == _TOKEN_DIGITS:
+            return mask(digits) if digits in self._tokens else digits
+        for start in range(len(digits) - _TOKEN_DIGITS + 1):
+            # Digits of something else may stand right beside a token.
+            if digits[start : start + _TOKEN_DIGITS] in self._tokens:
+                return mask(digits)
+        return digits
 
     def clear(self) -> None:
         """Forget the tokens."""

@@ -14,7 +14,8 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from fake_e2b.backend import verification_text
-from fake_e2b.backend.journal_fields import Condition, Difference, Metadata
+from fake_e2b.backend.journal_fields import Condition, Difference
+from fake_e2b.backend.journal_metadata import SandboxMetadata
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.forms import nearest
 from fake_e2b.domain.journal import EVENTS, JournalRecord
@@ -107,7 +108,7 @@ class Wanted:
         meant = {name for name in names if self.is_of(name)}
         return [record for record in records if record.operation in meant]
 
-    def differences(self, record: JournalRecord, metadata: Metadata) -> list[Difference]:
+    def differences(self, record: JournalRecord, metadata: SandboxMetadata) -> list[Difference]:
         """What is different in a record of the operation."""
         found = [condition.difference(record, metadata) for condition in self.conditions]
         different = [each for each in found if each is not None]
@@ -116,7 +117,9 @@ class Wanted:
             different.append(Difference("where", f"{name}(record)", False))
         return different
 
-    def among(self, records: Sequence[JournalRecord], metadata: Metadata) -> list[JournalRecord]:
+    def among(
+        self, records: Sequence[JournalRecord], metadata: SandboxMetadata
+    ) -> list[JournalRecord]:
         """The records that fit."""
         return [
             record for record in self.candidates(records) if not self.differences(record, metadata)
@@ -161,7 +164,7 @@ def noted(records: Sequence[JournalRecord]) -> set[str]:
 
 
 def verify(
-    records: Sequence[JournalRecord], wanted: Wanted, count: Count, metadata: Metadata
+    records: Sequence[JournalRecord], wanted: Wanted, count: Count, metadata: SandboxMetadata
 ) -> list[JournalRecord]:
     """The records that fit.
 
@@ -180,7 +183,7 @@ def verify(
 
 
 def verify_order(
-    records: Sequence[JournalRecord], steps: Sequence[Wanted], metadata: Metadata
+    records: Sequence[JournalRecord], steps: Sequence[Wanted], metadata: SandboxMetadata
 ) -> list[JournalRecord]:
     """One record for each step, each after the one before; others may lie between.
 
@@ -208,7 +211,7 @@ def nearest_miss(
     records: Sequence[JournalRecord],
     wanted: Wanted,
     found: Sequence[JournalRecord],
-    metadata: Metadata,
+    metadata: SandboxMetadata,
 ) -> tuple[JournalRecord | None, list[Difference]]:
     """Of the records of the operation that do not fit, the one with the least difference."""
     fitting = {record.sequence for record in found}

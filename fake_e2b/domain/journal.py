@@ -132,11 +132,12 @@ class StreamSummary:
     def says(self, text: str) -> bool:
         """Whether the text is in what is kept of an output."""
         needle = text.encode()
-        return any(
-            excerpt is not None
-            and (needle in excerpt.head or (excerpt.tail != b"" and text in excerpt.text))
-            for excerpt in (self.stdout, self.stderr, self.pty)
-        )
+        for excerpt in (self.stdout, self.stderr, self.pty):
+            if excerpt is not None and (
+                needle in excerpt.head or (excerpt.tail and text in excerpt.text)
+            ):
+                return True
+        return False
 
     def outputs(self) -> dict[Output, str]:
         """What came on each output, bounded; outputs that stayed silent are left out."""

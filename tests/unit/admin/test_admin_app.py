@@ -175,7 +175,7 @@ async def test_the_journal_is_read_with_filters(client, parts):
     assert await found("path=/i0") == [1, 2]
     assert await found("method=get&status=200&kind=request&last=1") == [2]
     assert await found("kind=state") == []
-    parts.journal.know("i0b", {"userId": "5", "name": "a&b"})
+    parts.journal.metadata.add("i0b", {"userId": "5", "name": "a&b"})
     assert await found("metadata=userId%3D5%26name%3Da%2526b") == [2]
     assert await found("metadata=userId%3D6") == []
     assert await found("text=sandboxes/i0a") == [1]

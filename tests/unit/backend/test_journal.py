@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 
 from fake_e2b.backend.journal import ANSWER_KEPT, BODY_KEPT, BODY_SHOWN, Journal
+from fake_e2b.backend.journal_metadata import SandboxMetadata
 from fake_e2b.backend.masking import mask, mask_json, mask_query
 from fake_e2b.domain.clock import SECOND_NS
 from fake_e2b.domain.errors import UsageError
@@ -179,6 +180,8 @@ def test_a_refusals_text_is_kept(journal):
         ('{"token": "0123456789abcdefgh', '{"token": "****efgh'),
         ('{"Password":"hunter2"}', '{"Password":"****"}'),
         (r'{"secret":"a\"b0123456789abcdef"}', '{"secret":"****cdef"}'),
+        ('{"my Secret" : "0123456789abcdefgh"}', '{"my Secret" : "****efgh"}'),
+        ('{"a":"token","b":"x\\","c":"token"}', '{"a":"token","b":"x\\","c":"token"}'),
         ('{"key": 5, "cmd": "echo token"}', '{"key": 5, "cmd": "echo token"}'),
     ],
 )
@@ -230,6 +233,8 @@ def test_tokens_that_it_was_told_of_are_masked_wherever_they_stand(journal):
     assert record.stdout == f"****abab {digest}"
     assert record.answer_json == {"seen": "****abab"}
     assert note.body == "****abab"
+    assert journal.note("said", detail=f"1{token}{digest}").body == "****cdcd"
+    assert journal.note("said", detail=digest + digest).body == digest + digest
 
 
 def test_a_user_without_a_password_is_no_secret(journal):
@@ -283,7 +288,7 @@ def test_answers_are_kept_whole_or_as_a_beginning(journal):
 
 
 def test_a_sandboxs_metadata_find_its_records_and_those_that_asked_for_it(journal):
-    journal.know("i0a", {"userId": "1", "team": "a"})
+    journal.metadata.add("i0a", {"userId": "1", "team": "a"})
     inside = ask(journal, "/sandboxes/i0a", "DELETE")
     refused = ask(journal, headers=JSON)
     journal.keep_body(refused, b'{"metadata": {"userId": "1", "team": "a"}}')
@@ -374,3 +379,14 @@ def test_no_part_of_a_token_is_left_where_an_output_is_cut(journal):
         assert record.stdout is not None
         assert "0123456789" not in record.stdout
         assert "****" in record.stdout
+
+
+def test_metadata_have_a_bound_of_their_own():
+    metadata = SandboxMetadata(max_characters=100)
+    for number in range(50):
+        metadata.add(f"i{number}", {"number": f"{number:04}"})
+    assert metadata.of("i49") == {"number": "0049"}
+    assert metadata.having({}) == {f"i{number}" for number in range(40, 50)}
+    assert metadata.having({"number": "0001"}) == set()
+    metadata.add("i51", {})
+    assert metadata.of("i51") is None

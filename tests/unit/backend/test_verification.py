@@ -93,7 +93,7 @@ def failure(journal, operation="createSandbox", times=1, where=None, **fields):
     ids=str,
 )
 def test_fields_and_operators(journal, fields):
-    journal.know("i0a", {"userId": "123"})
+    journal.metadata.add("i0a", {"userId": "123"})
     record = create(journal)
     record.path = "/sandboxes?a=1%202"
     assert found(journal, **fields) == [record]
@@ -285,7 +285,7 @@ def test_an_order_is_kept_with_others_between(journal):
     ask(journal, "/sandboxes/i0a", "GET")
     second = ask(journal, "/sandboxes/i0a", "DELETE")
     steps = [Wanted.of("createSandbox", {"status": 201}), Wanted.of("killSandbox", {})]
-    assert verify_order(journal.records(), steps, {}) == [first, second]
+    assert verify_order(journal.records(), steps, journal.metadata) == [first, second]
 
 
 def test_a_step_that_comes_too_early_is_shown(journal):
@@ -293,7 +293,7 @@ def test_a_step_that_comes_too_early_is_shown(journal):
     create(journal)
     steps = [Wanted.of(name, {}) for name in ("createSandbox", "killSandbox", "listSandboxes")]
     with pytest.raises(JournalMismatchError) as caught:
-        verify_order(journal.records(), steps, {})
+        verify_order(journal.records(), steps, journal.metadata)
     assert str(caught.value).splitlines() == [
         "expected in this order:",
         "  1. createSandbox: #1 createSandbox POST /sandboxes → 201 [i0a]",
@@ -307,7 +307,7 @@ def test_a_step_that_is_missing_shows_the_nearest_later_one(journal):
     ask(journal, "/sandboxes/i0a", "DELETE", status=404)
     steps = [Wanted.of("createSandbox", {}), Wanted.of("killSandbox", {"status": 204})]
     with pytest.raises(JournalMismatchError) as caught:
-        verify_order(journal.records(), steps, {})
+        verify_order(journal.records(), steps, journal.metadata)
     assert "2. killSandbox with status = 204: not found after that" in str(caught.value)
     assert "status  204     404" in str(caught.value)
 
