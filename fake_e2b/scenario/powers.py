@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import quote
 
@@ -54,7 +55,7 @@ class Powers:
         self._since = self._ask("POST", "/reset")["next"]
 
     def take_back(self) -> None:
-        """Take back the rules and gates that steps made; whoever is held goes on."""
+        """Take back the rules, gates and stubs that steps made; whoever is held goes on."""
         while self._made:
             self._ask("DELETE", self._made.pop())
 
@@ -63,7 +64,7 @@ class Powers:
         records: Sequence[Table] = self._ask("GET", f"/journal?since={self._since}")["records"]
         return records
 
-    # -- faults and gates ------------------------------------------------------------------------
+    # -- faults, gates, stubs ---------------------------------------------------------------------
 
     def _do_fault(self, arguments: Table, names: Mapping[str, str]) -> Table:
         rule = self._ask("POST", "/faults", arguments)
@@ -90,6 +91,17 @@ class Powers:
         count = {"count": arguments["count"]} if "count" in arguments else {}
         gate = self._ask("POST", f"/gates/{quote(arguments['gate'], safe='')}/release", count)
         return {"released": gate["released"]}
+
+    def _do_stub(self, arguments: Table, names: Mapping[str, str]) -> Table:
+        stub = self._ask("POST", "/stubs", arguments)
+        self._made.append(f"/stubs/{quote(stub['name'], safe='')}")
+        return {}
+
+    def _do_unstub(self, arguments: Table, names: Mapping[str, str]) -> Table:
+        page = f"/stubs/{quote(arguments['stub'], safe='')}"
+        removed = self._ask("DELETE", page)
+        self._made.remove(page)
+        return {"calls": [shlex.join(each["argv"]) for each in removed["calls"]]}
 
     # -- the clock -------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.forms import nearest, read, refuse_unknown
 from fake_e2b.domain.steering.effects import Hold, write_effect
 from fake_e2b.domain.steering.rule import read_rule
+from fake_e2b.domain.stubs.form import StubForm
 from fake_e2b.scenario.expectations import check_expectation
 from fake_e2b.scenario.steps import FORMS, OF_EVERY_STEP, WITHOUT_DEFAULT, StepForm
 from fake_e2b.scenario.story import Raises, Step, Table
@@ -85,9 +86,9 @@ def check_keys(
 
 
 def _is_a(value: object, kind: type) -> bool:
-    # In Python a bool is an int; in a scenario it is not. A remembered value can be of any kind.
-    if kind is float and type(value) is int:
+    if kind is object or (kind is float and type(value) is int):
         return True
+    # In Python a bool is an int; in a scenario it is not.
     return type(value) is kind
 
 
@@ -105,6 +106,8 @@ def _check_rule(do: str, table: Table) -> None:
         read_rule(table, lambda stem: stem)
         if table["effect"].get("kind") == Hold.kind:
             raise UsageError('requests are held by a gate: do = "hold"')
+    elif do == "stub":
+        read(StubForm, table, "step 'stub'").rule(lambda stem: stem)
 
 
 def _check_records(do: str, table: Table) -> None:

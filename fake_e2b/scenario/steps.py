@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
+
+from fake_e2b.domain.stubs.form import StubForm
 
 
 class Kind(StrEnum):
@@ -29,7 +31,7 @@ class StepForm:
 
     Attributes:
         about: One line for the reader.
-        needs: Keys that must be there, with their types.
+        needs: Keys that must be there, with their types; `object` where a reader of its own checks.
         takes: Keys that may be there.
         shows: Keys that `expect` may name.
         makes: What it brings into the story, under the name that it gives.
@@ -207,6 +209,20 @@ _STEERING: Mapping[str, StepForm] = {
         takes={"count": int},
         shows={"released": int},
         uses=(Kind.GATE,),
+        of_the_fake=True,
+        can_wait=False,
+    ),
+    "stub": StepForm(
+        "answer calls of a program in sandboxes in its place, see docs/command-stubs.md",
+        takes={each.name: object for each in fields(StubForm)},
+        makes=Kind.STUB,
+        of_the_fake=True,
+        can_wait=False,
+    ),
+    "unstub": StepForm(
+        "take a stub back; shows the command lines that it answered",
+        shows={"calls": list},
+        uses=(Kind.STUB,),
         of_the_fake=True,
         can_wait=False,
     ),

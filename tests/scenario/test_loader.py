@@ -123,6 +123,12 @@ def test_the_state_that_it_begins_in() -> None:
         ),
         ('[[step]]\ndo = "fault"\neffect = { kind = "hold" }\n', r"held by a gate: do = \"hold\""),
         ('[[step]]\ndo = "hold"\n', r"a gate has a name"),
+        (
+            '[[step]]\ndo = "stub"\ncommand = "a"\nexit = 1\n',
+            r":5: step 'stub' does not know 'exit'; did you mean 'exit_code'",
+        ),
+        ('[[step]]\ndo = "stub"\ncommand = "a"\nexit_code = 300\n', r":5: an exit code is"),
+        ('[[step]]\ndo = "unstub"\nstub = "a"\n', r"needs a stub.*make one first: stub"),
         ('[[step]]\ndo = "release"\ngate = "a"\n', r"needs a gate.*make one first: hold"),
         ('[[step]]\ndo = "release"\n', r"step 'release' needs 'gate'"),
         (
