@@ -301,8 +301,14 @@ def test_each_call_is_in_the_journal(fake: FakeE2B) -> None:
     sandbox = Sandbox.create()
     said(sandbox, "deploy now; deploy later; true")
     (record,) = fake.journal.records(operation="stubCalled", sandbox_id=sandbox.sandbox_id)
-    expected = {"stub": "the deployment", "argv": ["deploy", "now"], "exitCode": 4}
-    assert json.loads(record.body) == expected
+    assert json.loads(record.body) == {
+        "stub": "the deployment",
+        "command": "deploy now",
+        "argv": ["deploy", "now"],
+        "exitCode": 4,
+    }
+    assert (record.command, record.exit_code) == ("deploy now", 4)
+    fake.journal.expect("stubCalled", body__stub="the deployment", exit_code=4)
     assert record.duration_ns is not None
     assert record.traceback is None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -66,7 +67,12 @@ class Note:
             OPERATION,
             kind=RecordKind.STUB,
             sandbox_id=self._command.sandbox_id,
-            details={"stub": self._stub, "argv": list(self._command.argv), "exitCode": code},
+            details={
+                "stub": self._stub,
+                "command": shlex.join(self._command.argv),
+                "argv": list(self._command.argv),
+                "exitCode": code,
+            },
             traceback=self._traceback,
             since_ns=self._began_ns,
         )

@@ -1,18 +1,16 @@
-// docs/command-stubs.md: programs whose answers the test gives, over HTTP.
+// Programs whose answers the test gives, by the client that docs/other-languages.md shows.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { CommandExitError, Sandbox } from '@e2b/code-interpreter'
+import { Fake } from './fake.mjs'
 import { keep, uniqueMetadata } from './helpers.mjs'
 
-const pages = `${process.env.E2B_API_URL}/_fake/stubs`
+const fake = new Fake()
 
 async function stub(t, form) {
-  const answer = await fetch(pages, { method: 'POST', body: JSON.stringify(form) })
-  const made = await answer.json()
-  assert.equal(answer.status, 201, made.message)
-  const page = `${pages}/${encodeURIComponent(made.name)}`
-  t.after(() => fetch(page, { method: 'DELETE' }))
-  return { ...made, calls: async () => (await (await fetch(page)).json()).calls }
+  const made = await fake.stub(form)
+  t.after(made.remove)
+  return made
 }
 
 test('a stubbed program answers as the test said', async (t) => {
@@ -35,7 +33,5 @@ test('a stubbed program answers as the test said', async (t) => {
 })
 
 test('a stub that makes no sense is refused', async () => {
-  const answer = await fetch(pages, { method: 'POST', body: JSON.stringify({ command: 'cd x' }) })
-  assert.equal(answer.status, 400)
-  assert.match((await answer.json()).message, /built into the shell/)
+  await assert.rejects(fake.stub({ command: 'cd x' }), /400 .*built into the shell/)
 })

@@ -60,6 +60,20 @@ export class Fake {
     }
   }
 
+  /**
+   * Answer calls of a program in its place.
+   * @param {Record<string, unknown>} form `{ command: 'npm install', stdout: 'added 5 packages\n' }`
+   */
+  async stub(form) {
+    const { name } = await this.ask('POST', '/stubs', form)
+    const path = `/stubs/${encodeURIComponent(name)}`
+    return {
+      name,
+      calls: async () => (await this.ask('GET', path)).calls,
+      remove: () => this.ask('DELETE', path),
+    }
+  }
+
   /** @param {string} operation every request of that name, oldest first */
   async requests(operation) {
     return (await this.ask('GET', `/journal?operation=${encodeURIComponent(operation)}`)).records
