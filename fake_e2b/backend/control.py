@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from fake_e2b.backend.egress import Egress
+from fake_e2b.backend.fates import Fates, Wait
 from fake_e2b.backend.idempotency import Idempotency
 from fake_e2b.backend.listing import Listing
 from fake_e2b.backend.logs import Logs
@@ -27,6 +28,10 @@ from fake_e2b.domain.ports import Event, LayerID, Runtime
 from fake_e2b.domain.recipe import Recipe
 
 
+async def _at_once(seconds: float) -> None:
+    """Waits for nothing."""
+
+
 async def _no_layer(recipe: Recipe, base: LayerID | None) -> LayerID:
     raise OSError("nothing makes layers here")
 
@@ -47,6 +52,7 @@ class ControlBackend:
         settings: Limits.
         together: Awaits several steps at once.
         make_patience: How long each request waits for a sandbox that changes its state.
+        wait: Waits in real time.
     """
 
     def __init__(
@@ -62,6 +68,7 @@ class ControlBackend:
         settings: ControlSettings | None = None,
         together: Together = one_by_one,
         make_patience: Callable[[], Patience] = Endless,
+        wait: Wait = _at_once,
     ) -> None:
         settings = settings or ControlSettings()
         store = Store()
@@ -78,7 +85,8 @@ class ControlBackend:
         )
         self.catalog = TemplateCatalog(self.templates, clock)
         self.tags = TemplateTags(self.templates, ids, clock)
-        self.listing = Listing(store)
+        self.fates = Fates(store, clock, runtime, make_event, wait)
+        self._listing = Listing(store)
         self.metrics = Metrics(store, clock)
         self.logs = Logs(clock)
         self.idempotency = Idempotency(clock, settings.idempotency_window_s)
@@ -96,10 +104,17 @@ class ControlBackend:
             together=together,
             make_patience=make_patience,
             before_pause=self.metrics.sample,
+            fates=self.fates,
         )
         self.sandboxes.on_event(self.logs.note)
         self.secrets = Secrets(ids, clock)
         self.egress = Egress(store, self.secrets, ids, clock)
+
+    @property
+    def listing(self) -> Listing:
+        """The lists of the sandboxes, as the request that asks for them is to see them."""
+        past = self.fates.listed_store()
+        return self._listing if past is None else Listing(past)
 
     async def reset(self) -> None:
         """Kill every sandbox; forget secrets, logs, metrics and idempotency keys."""

@@ -30,6 +30,7 @@ class Envd:
         env_vars: The variables given when the sandbox was created; every command gets them.
         setup: Whom requests mean that name nobody, and where commands start.
         on_process: Hears of every process.
+        shown_clock: What it takes for the time of day, where that is not the right one.
 
     Attributes:
         env_vars: The global variables: those given, and the daemon's own `E2B_…`, which win.
@@ -49,9 +50,10 @@ class Envd:
         env_vars: Mapping[str, str],
         setup: Setup = PLAIN,
         on_process: ProcessListener | None = None,
+        shown_clock: Clock | None = None,
     ) -> None:
         self.guest = guest
-        self.clock = clock
+        self.clock = shown_clock or clock
         self.ids = ids
         self.access_token = access_token
         self.env_vars: dict[str, str] = {

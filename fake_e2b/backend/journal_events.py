@@ -62,6 +62,16 @@ class JournalEvents:
             details={**hit, "request": asked.sequence, **(details or {})},
         )
 
+    def misfortune(self, sandbox_id: str, what: str) -> JournalRecord:
+        """A test did something to a sandbox by `fake.sandbox(…)`.
+
+        Args:
+            what: Its method's name, in words.
+        """
+        return self._journal.note(
+            "misfortune", kind=RecordKind.FAULT, sandbox_id=sandbox_id, details={"what": what}
+        )
+
     def stub(
         self,
         sandbox_id: str,

@@ -15,6 +15,7 @@ from enum import Enum
 from typing import NoReturn
 
 from fake_e2b.backend.deadlines import Deadlines
+from fake_e2b.backend.fates import Fates
 from fake_e2b.backend.machine import Machine, MachineFactory
 from fake_e2b.backend.store import Move, Record, Store
 from fake_e2b.backend.together import Together
@@ -60,6 +61,7 @@ class Lifecycle:
         machines: Puts envd and the interpreter on a guest.
         make_event: Makes the flags that waiting requests await.
         before_pause: Called while the guest still runs.
+        fates: What befalls sandboxes on the way.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Lifecycle:
         machines: MachineFactory,
         make_event: Callable[[], Event],
         before_pause: Callable[[Record], Awaitable[None]],
+        fates: Fates,
     ) -> None:
         self.deadlines = Deadlines(store)
         self._store = store
@@ -79,6 +82,7 @@ class Lifecycle:
         self._machines = machines
         self._make_event = make_event
         self._before_pause = before_pause
+        self._fates = fates
         self._epoch = 0
         self._departures: list[Callable[[SandboxID], None]] = []
         self._listeners: list[Callable[[LifecycleEvent], None]] = []
@@ -159,7 +163,8 @@ class Lifecycle:
             try:
                 layer_id = await self._runtime.capture(record.sandbox.sandbox_id)
             finally:
-                if record.machine.guest.alive:
+                is_frozen = self._fates.frozen(record.sandbox.sandbox_id) is not None
+                if record.machine.guest.alive and not is_frozen:
                     await record.machine.resume()
         except BaseException as error:
             if layer_id is not None:
@@ -193,10 +198,16 @@ class Lifecycle:
         self._take_slot(team)
         move = record.move = Move(State.RUNNING, self._make_event())
         try:
-            if record.machine is not None and not cold:
-                await record.machine.resume()
+            await self._fates.before_resume()
+            files = self._fates.files_instead(record)
+            if files is not None:
+                record.machine = await self._start_over(record, files)
+            elif record.machine is not None and not cold:
+                if self._fates.frozen(record.sandbox.sandbox_id) is None:
+                    await record.machine.resume()
             else:
                 record.machine = await self._boot(record)
+                self._fates.thaw(record.sandbox.sandbox_id)
         except BaseException as error:
             self._free_slot(record.sandbox, epoch)
             self._settle(record, move, _told(error, ControlKind.CREATE_FAILED))
@@ -218,6 +229,18 @@ class Lifecycle:
         # They lived in the guest's memory only.
         sandbox.env_vars = {}
         guest = await self._runtime.boot(sandbox.sandbox_id)
+        try:
+            return await self._machines(sandbox, guest, fresh=False)
+        except BaseException:
+            await guest.stop()
+            raise
+
+    async def _start_over(self, record: Record, files: LayerID) -> Machine:
+        """A machine on other files than those that the sandbox had."""
+        sandbox, machine = record.sandbox, record.machine
+        record.machine, sandbox.paused_memory = None, False
+        await self._destroy(record, machine)
+        guest = await self._runtime.create(sandbox.sandbox_id, base=files, limits=sandbox.limits)
         try:
             return await self._machines(sandbox, guest, fresh=False)
         except BaseException:
@@ -271,12 +294,14 @@ class Lifecycle:
                 record.machine = None
                 await machine.close()
                 await machine.guest.stop()
+            await self._fates.paused(record)
         except BaseException as error:
             self._store.enter_state(record, State.KILLING)
             try:
                 await self._destroy(record, machine)
             finally:
                 self._forget(record, move, epoch, _told(error, ControlKind.PAUSE_FAILED))
+                await self._fates.gone(sandbox.sandbox_id)
             self._fail(sandbox, error, ControlKind.PAUSE_FAILED)
         self._free_slot(sandbox, epoch)
         sandbox.end_at_ns = self._clock.now_ns()
@@ -314,6 +339,7 @@ class Lifecycle:
             self._fail(record.sandbox, error, ControlKind.KILL_FAILED)
         finally:
             self._forget(record, move, epoch, told)
+            await self._fates.gone(record.sandbox.sandbox_id)
         self.tell(Moment.KILLED, record.sandbox)
 
     async def _destroy(self, record: Record, machine: Machine | None) -> None:

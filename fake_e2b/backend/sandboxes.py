@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 from fake_e2b.backend.admission import CreateRequest, admit, check_timeout
 from fake_e2b.backend.changes import Changes, parsed_id, refusal
 from fake_e2b.backend.entrance import Entrance
+from fake_e2b.backend.fates import Fates
 from fake_e2b.backend.forks import Forks
 from fake_e2b.backend.lifecycle import Lifecycle, LifecycleEvent
 from fake_e2b.backend.machine import Machine, MachineFactory
@@ -74,6 +75,7 @@ class Sandboxes:
         sign: Computes the signature of a file URL.
         together: Awaits several steps at once.
         before_pause: Called while a guest that is to be paused still runs.
+        fates: What befalls sandboxes on the way.
         make_patience: See `Entrance`.
     """
 
@@ -92,6 +94,7 @@ class Sandboxes:
         sign: Sign,
         together: Together,
         before_pause: Callable[[Record], Awaitable[None]],
+        fates: Fates,
         make_patience: Callable[[], Patience] = Endless,
     ) -> None:
         self._store = store
@@ -108,7 +111,9 @@ class Sandboxes:
             machines=machines,
             make_event=make_event,
             before_pause=before_pause,
+            fates=fates,
         )
+        self._fates = fates
         self.forks = Forks(find=self._find, ids=ids, lifecycle=self._lifecycle, together=together)
         self.snapshots = Snapshots(
             find=self._find,
@@ -218,6 +223,14 @@ class Sandboxes:
                 _raise_if_failed(move)
                 return
 
+    async def die(self, sandbox_id: str) -> None:
+        """End a sandbox that nobody asked to end; nothing to do when there is none."""
+        while (record := self._store.get(sandbox_id)) is not None:
+            if record.move is None:
+                await self._lifecycle.finish_kill(record, self._lifecycle.begin_kill(record))
+            else:
+                await record.move.done.wait()
+
     async def pause(
         self, team: Team, text: str, *, memory: bool = True, require_healthy: bool = False
     ) -> None:
@@ -244,8 +257,12 @@ class Sandboxes:
                 _raise_if_failed(move)
                 return
         machine = record.machine
-        if (require_healthy or not memory) and (machine is None or not machine.guest.alive):
+        answers = machine is not None and machine.guest.alive
+        if self._fates.frozen(record.sandbox.sandbox_id) is not None:
+            answers = False
+        if (require_healthy or not memory) and not answers:
             raise refusal(ControlKind.GUEST_UNHEALTHY, record)
+        self._fates.check_pause(record)
         move = self._lifecycle.begin_pause(record, memory=memory)
         await self._lifecycle.finish_pause(record, move)
 

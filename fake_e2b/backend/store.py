@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from fake_e2b.backend.machine import Machine
@@ -71,6 +72,15 @@ class Store:
         self.records: dict[SandboxID, Record] = {}
         self._by_token: dict[str, SandboxID] = {}
         self._shelves: dict[TeamID, TeamShelf] = {}
+        self._listener: Callable[[Record], None] | None = None
+
+    def on_change(self, listener: Callable[[Record], None] | None) -> None:
+        """Call `listener`, and no other, after each change of what lists show; None calls none."""
+        self._listener = listener
+
+    def _tell(self, record: Record) -> None:
+        if self._listener is not None:
+            self._listener(record)
 
     def shelf(self, team_id: TeamID) -> TeamShelf:
         """The team's part."""
@@ -93,6 +103,7 @@ class Store:
         shelf = self.shelf(sandbox.team_id)
         insort(shelf.order, order_key(sandbox.started_at_ns, sandbox.sandbox_id))
         shelf.running += _counts(sandbox.state)
+        self._tell(record)
 
     def remove(self, record: Record) -> None:
         """Forget a record; nothing happens when it is not there."""
@@ -105,6 +116,7 @@ class Store:
         shelf = self.shelf(sandbox.team_id)
         self._unlist(shelf, sandbox)
         shelf.running -= _counts(sandbox.state)
+        self._tell(record)
 
     def enter_state(self, record: Record, state: State) -> None:
         """Move a sandbox along its table of states.
@@ -117,6 +129,7 @@ class Store:
         sandbox.move(state)
         if self.records.get(sandbox.sandbox_id) is record:
             self.shelf(sandbox.team_id).running += _counts(state) - before
+            self._tell(record)
 
     def restart(self, record: Record, started_at_ns: int) -> None:
         """Give a sandbox a new start, and with it a new place in lists."""
@@ -128,6 +141,7 @@ class Store:
         sandbox.started_at_ns = started_at_ns
         if listed:
             insort(shelf.order, order_key(started_at_ns, sandbox.sandbox_id))
+            self._tell(record)
 
     def clear(self) -> None:
         """Forget everything."""

@@ -112,6 +112,8 @@ class ControlKind(StrEnum):
 
     # The machine failed.
     CREATE_FAILED = auto()
+    NO_CAPACITY = auto()
+    PLACEMENT_TIMEOUT = auto()
     PAUSE_FAILED = auto()
     KILL_FAILED = auto()
     FORK_FAILED = auto()

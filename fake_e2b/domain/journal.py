@@ -30,7 +30,7 @@ class RecordKind(StrEnum):
     PROCESS = "process"
     """A process started or ended in a sandbox."""
     FAULT = "fault"
-    """A fault rule was applied to a request."""
+    """A fault rule was applied to a request, or a test did something to a sandbox."""
     STUB = "stub"
     """A stubbed command was called."""
 
@@ -49,6 +49,7 @@ EVENTS: Mapping[str, RecordKind] = {
     "processStarted": RecordKind.PROCESS,
     "processEnded": RecordKind.PROCESS,
     "faultHit": RecordKind.FAULT,
+    "misfortune": RecordKind.FAULT,
     "stubCalled": RecordKind.STUB,
 }
 """What a record that is no request has as its operation, and of which kind it is then."""

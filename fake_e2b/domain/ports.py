@@ -207,6 +207,21 @@ class Joining:
     path_first: str = "/usr/local/sbin"
 
 
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A process in a guest, whoever started it.
+
+    Attributes:
+        pid: As seen inside.
+        argv: Program and arguments as it shows them.
+        memory: Bytes that it has for itself.
+    """
+
+    pid: int
+    argv: tuple[str, ...]
+    memory: int
+
+
 class Guest(Protocol):
     """The machine of one running sandbox."""
 
@@ -255,6 +270,32 @@ class Guest(Protocol):
 
         Raises:
             OSError: The guest has ended, or its files cannot be written.
+        """
+        ...
+
+    async def programs(self) -> Sequence[Program]:
+        """What runs in it, in order of the PIDs; nothing where the machine does not tell.
+
+        Raises:
+            OSError: It has ended.
+        """
+        ...
+
+    async def signal(self, pid: int, number: int) -> None:
+        """To any program in it.
+
+        Raises:
+            OSError: There is none with that PID, or the guest has ended.
+        """
+        ...
+
+    async def fill_disk(self, *, full: bool) -> None:
+        """Leave no room on its disk from now on, or give it back.
+
+        Programs notice where its disk is limited; elsewhere only `files` does.
+
+        Raises:
+            OSError: It has ended.
         """
         ...
 

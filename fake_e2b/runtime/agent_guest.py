@@ -12,12 +12,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from fake_e2b.domain.entry import DiskUsage
-from fake_e2b.domain.ports import ResourceUsage
+from fake_e2b.domain.ports import Program, ResourceUsage
 from fake_e2b.domain.process import SpawnError, SpawnRequest
 from fake_e2b.domain.user import BUILT_IN_USERS, User
 from fake_e2b.runtime.delegate.files import DelegatedFiles
 from fake_e2b.runtime.descriptors import raise_limit
 from fake_e2b.runtime.files import RootedFiles
+from fake_e2b.runtime.full_disk import on_full_disk
 from fake_e2b.runtime.guest.client import AgentClient, AgentGoneError
 from fake_e2b.runtime.guest.usage import Counters
 from fake_e2b.runtime.process import GuestProcess
@@ -48,6 +49,7 @@ class AgentGuest:
         self._agents: dict[str, Agent] = {}
         self._agent_locks: dict[str, asyncio.Lock] = {}
         self._dead = False
+        self._is_full = False
         self._on_death: Callable[[], None] = lambda: None
         self._meter = UsageMeter(time.monotonic)
         self._doorway: Doorway | None = None
@@ -88,7 +90,7 @@ class AgentGuest:
     @property
     def files(self) -> RootedFiles | DelegatedFiles:
         """The sandbox's files."""
-        return self._files
+        return on_full_disk(self._files) if self._is_full else self._files
 
     @property
     def alive(self) -> bool:
@@ -219,6 +221,42 @@ class AgentGuest:
         doorway, self._doorway = self._doorway, None
         if doorway is not None:
             doorway.close()
+
+    def _overseers(self) -> tuple[AgentClient, ...]:
+        """The agents that see all programs together."""
+        return tuple(agent.client for agent in self._agents.values())
+
+    async def programs(self) -> list[Program]:
+        """See `Guest.programs`.
+
+        Raises:
+            OSError: It has ended.
+        """
+        found = []
+        for agent in self._overseers():
+            message, _ = await agent.call("programs")
+            found += [Program(pid, tuple(argv), size) for pid, argv, size in message["programs"]]
+        return sorted(found, key=lambda program: program.pid)
+
+    async def signal(self, pid: int, number: int) -> None:
+        """See `Guest.signal`.
+
+        Raises:
+            OSError: There is no such program, or the guest has ended.
+        """
+        refusal = ProcessLookupError(errno.ESRCH, os.strerror(errno.ESRCH))
+        for agent in self._overseers():
+            try:
+                await agent.call("kill", pid=pid, number=number)
+            except ProcessLookupError as error:
+                refusal = error
+            else:
+                return
+        raise refusal
+
+    async def fill_disk(self, *, full: bool) -> None:
+        """See `Guest.fill_disk`: for the API alone."""
+        self._is_full = full
 
     async def pause(self) -> None:
         """Stop every program, parents first; the agents themselves go on."""

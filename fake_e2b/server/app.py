@@ -12,6 +12,7 @@ from fake_e2b.admin.parts import AdminParts
 from fake_e2b.backend.control import ControlBackend
 from fake_e2b.backend.journal import Journal
 from fake_e2b.backend.journal_events import JournalEvents
+from fake_e2b.backend.misfortunes import Misfortunes
 from fake_e2b.backend.sandboxes import Expired
 from fake_e2b.backend.settings import ControlSettings
 from fake_e2b.backend.steering import RuleInForce, RuleTable
@@ -36,6 +37,7 @@ from fake_e2b.server.patience import LimitedPatience
 from fake_e2b.server.reaper import Reaper
 from fake_e2b.server.settings import Address, Settings, client_environment
 from fake_e2b.server.steering.layer import Steering
+from fake_e2b.server.steering.sandbox_acts import SandboxActs
 from fake_e2b.server.streams import App, OpenRequests
 from fake_e2b.server.stubs.service import Stubs
 from fake_e2b.server.template_build import LayerMaker
@@ -88,6 +90,7 @@ class Fake:
             ),
             together=_together,
             make_patience=lambda: LimitedPatience(_PATIENCE_S),
+            wait=asyncio.sleep,
         )
         self.api_key = self._make_teams()
         for definition in settings.templates:
@@ -97,8 +100,14 @@ class Fake:
             **client_environment(address, api_key=self.api_key, access_token=self.access_token),
             **(variables or {}),
         }
+        self._machines.clock_of = self.backend.fates.clock_of
+        self.misfortunes = Misfortunes(self.backend.sandboxes, self.backend.fates)
+        rules = RuleTable(self.ids.dice, self._note_fault)
         self.steering = Steering(
-            RuleTable(self.ids.dice, self._note_fault), self.clock, self._find_sandbox
+            rules,
+            self.clock,
+            self._find_sandbox,
+            SandboxActs(self.misfortunes, self.backend.fates, rules).acts,
         )
         self._profile = None if settings.profile is None else profile(settings.profile)
         self._begin_profile()
@@ -123,6 +132,7 @@ class Fake:
             journal=self.journal,
             clock=self.clock,
             steering=self.steering,
+            fates=self.backend.fates,
             any_host=settings.any_host,
             max_connections=settings.max_connections,
             domain=address.domain_name,

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from starlette.responses import Response
 
 from fake_e2b.admin.recorder import Recorder, identify, leave_traceback, record_of
+from fake_e2b.backend.fates import Fates
 from fake_e2b.backend.journal import Journal
 from fake_e2b.backend.machine import Machine
 from fake_e2b.data_plane.target import SCOPE_KEY, Target
@@ -22,6 +23,7 @@ from fake_e2b.server import answers
 from fake_e2b.server.connection import LOGGER
 from fake_e2b.server.dispatch import Asked, Index, Own, is_reserved, route
 from fake_e2b.server.steering.layer import Steering
+from fake_e2b.server.steering.sandbox_acts import INSIDE_KEY, outlasts
 from fake_e2b.server.streams import App, OpenRequests, Receive, Scope, Send, break_connection
 from fake_e2b.wire.host import ENVD_PORT, INTERPRETER_PORT, Destination, RoutingError
 from fake_e2b.wire.proxy_errors import TOKEN_HEADER
@@ -72,6 +74,7 @@ class Gateway:
         journal: Journal,
         clock: Clock,
         steering: Steering,
+        fates: Fates,
         any_host: bool = False,
         max_connections: int | None = None,
         domain: str = "localhost",
@@ -83,6 +86,7 @@ class Gateway:
         self._recorded = Recorder(self._dispatch, journal)
         self._clock = clock
         self._steering = steering
+        self._fates = fates
         self._any_host = any_host
         self._max_connections = max_connections
         self._domain = domain
@@ -96,7 +100,7 @@ class Gateway:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                self._add_date(message)
+                self._add_date(message, scope)
             await send(message)
 
         try:
@@ -216,13 +220,36 @@ class Gateway:
             app = self._planes.interpreter
         if limit is not None and self._open.count(where.sandbox_id) >= limit:
             raise ProxyError(ProxyKind.CONNECTION_LIMIT, sandbox_id=where.sandbox_id, limit=limit)
+        app = self._hindered(app, sandbox.sandbox_id, scope)
         await self._open.run(where.sandbox_id, app, scope, receive, send)
 
-    def _add_date(self, message: MutableMapping[str, Any]) -> None:
-        """As the service's HTTP library: a date, unless the answer brought one."""
+    def _hindered(self, app: App, sandbox_id: SandboxID, scope: Scope) -> App:
+        """The same, once all that stands in the way of a request inside its sandbox has gone."""
+        hindrances = scope.get(INSIDE_KEY, ())
+        frozen = self._fates.frozen(sandbox_id)
+        if frozen is not None:
+            hindrances = (lambda: outlasts(frozen, scope), *hindrances)
+        if not hindrances:
+            return app
+
+        async def run(scope: Scope, receive: Receive, send: Send) -> None:
+            for each in hindrances:
+                if not await each():
+                    return
+            await app(scope, receive, send)
+
+        return run
+
+    def _add_date(self, message: MutableMapping[str, Any], scope: Scope) -> None:
+        """As the service's HTTP library: a date, unless the answer brought one.
+
+        In answers of a sandbox it is by the sandbox's clock.
+        """
         headers = list(message.get("headers", ()))
         if all(name.lower() != b"date" for name, _ in headers):
-            second = self._clock.now_ns() // SECOND_NS
+            target = scope.get(SCOPE_KEY)
+            skew_ns = 0 if target is None else self._fates.skew_ns(target.sandbox.sandbox_id)
+            second = (self._clock.now_ns() + skew_ns) // SECOND_NS
             if second != self._date[0]:
                 self._date = (second, formatdate(second, usegmt=True).encode())
             headers.append((b"date", self._date[1]))

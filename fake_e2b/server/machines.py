@@ -11,7 +11,7 @@ from fake_e2b.backend.interpreter import Interpreter
 from fake_e2b.backend.machine import Machine
 from fake_e2b.backend.processes import ProcessListener
 from fake_e2b.domain.clock import Clock
-from fake_e2b.domain.ids import IdSource
+from fake_e2b.domain.ids import IdSource, SandboxID
 from fake_e2b.domain.ports import Guest
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.domain.stubs.call import Site
@@ -27,6 +27,9 @@ class Machines:
     Args:
         on_process: Makes what hears of a sandbox's processes.
         reach: Told of each guest that comes up, before it runs any program.
+
+    Attributes:
+        clock_of: The clock that a sandbox's services show, which may be wrong.
     """
 
     def __init__(
@@ -38,6 +41,7 @@ class Machines:
     ) -> None:
         self._on_process = on_process
         self._clock = clock
+        self.clock_of: Callable[[SandboxID], Clock] = lambda _: clock
         self._ids = ids
         self._reach = reach
         self._kernels = KernelHost()
@@ -49,6 +53,7 @@ class Machines:
         Raises:
             ControlError: TEMPLATE_NOT_READY.
         """
+        clock = self.clock_of(sandbox.sandbox_id)
         envd = Envd(
             guest,
             self._clock,
@@ -59,6 +64,7 @@ class Machines:
             env_vars=sandbox.env_vars,
             setup=sandbox.setup,
             on_process=self._on_process(sandbox),
+            shown_clock=clock,
         )
         await self._reach(Site.of(sandbox), guest)
         # After the request that boots it has its answer, and before any other is read.
@@ -67,7 +73,7 @@ class Machines:
             await self._starter.run(envd, sandbox.setup.start)
         if not sandbox.setup.interpreter:
             return Machine(guest, envd)
-        interpreter = Interpreter(guest, envd, self._kernels, self._clock, self._ids, asyncio.Event)
+        interpreter = Interpreter(guest, envd, self._kernels, clock, self._ids, asyncio.Event)
         return Machine(guest, envd, interpreter)
 
     async def close(self) -> None:

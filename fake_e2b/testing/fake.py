@@ -32,6 +32,7 @@ from fake_e2b.testing.gates import FakeGates
 from fake_e2b.testing.journal import FakeJournal
 from fake_e2b.testing.kept_transports import forget_transports
 from fake_e2b.testing.leaks import look_for_findings
+from fake_e2b.testing.sandbox import SandboxHandle, SandboxLike
 from fake_e2b.testing.sdk_age import TlsChoice, wants_tls
 from fake_e2b.testing.templates import SandboxTemplate
 
@@ -288,6 +289,17 @@ class FakeE2B:
             return [copy.copy(sandbox) for sandbox in fake.sandboxes()]
 
         return self._thread().call(copies)
+
+    def sandbox(self, sandbox: SandboxLike) -> SandboxHandle:
+        """What a test can do to one sandbox: let it die, fill its disk, kill its programs, …
+
+        Args:
+            sandbox: An SDK's, one of `sandboxes`, or its ID.
+
+        Raises:
+            UsageError: There is no such sandbox.
+        """
+        return SandboxHandle(self._fake_and_thread, self.faults, sandbox)
 
     def add_template(self, template: SandboxTemplate) -> str:
         """Define a template, or one more build of it, until `reset`.

@@ -190,6 +190,17 @@ TABLE: Mapping[K, Row] = {
         "problem persists, contact us",
         "sandbox_create_failed",
     ),
+    K.NO_CAPACITY: Row(
+        503,
+        "Failed to place sandbox: not enough capacity for the requested resources right now, "
+        "please retry shortly",
+        "sandbox_capacity_unavailable",
+    ),
+    K.PLACEMENT_TIMEOUT: Row(
+        504,
+        "Failed to place sandbox: placement timed out, please retry",
+        "sandbox_placement_timeout",
+    ),
     K.PAUSE_FAILED: Row(500, "Error pausing sandbox"),
     K.KILL_FAILED: Row(500, "Error killing sandbox: sandbox operation failed"),
     K.FORK_FAILED: Row(500, "Error forking sandbox"),
@@ -221,7 +232,7 @@ def as_of_secrets(error: ControlError) -> ControlError:
     return error if kind is None else ControlError(kind)
 
 
-NO_RETRY = frozenset({429, 503})
+NO_RETRY = frozenset({429, 503, 504})
 """Answers that are final, though clients would retry them unless told not to."""
 
 

@@ -30,6 +30,7 @@ from fake_e2b.domain.steering.answer_effects import (
 )
 from fake_e2b.domain.steering.effect import LONGEST_S, Effect, check_seconds
 from fake_e2b.domain.steering.point import ARRIVED, Moment
+from fake_e2b.domain.steering.sandbox_effects import SANDBOX_EFFECTS
 from fake_e2b.domain.steering.service_effects import SERVICE_EFFECTS, RateLimit, Refuse
 from fake_e2b.domain.steering.stream_effects import (
     STREAM_EFFECTS,
@@ -152,6 +153,7 @@ _ALL: tuple[type[Effect], ...] = (
     *STREAM_EFFECTS,
     *ALLOWED_EFFECTS,
     *SERVICE_EFFECTS,
+    *SANDBOX_EFFECTS,
 )
 KINDS: Mapping[str, type[Effect]] = {each.kind: each for each in _ALL}
 """Every effect by its word."""

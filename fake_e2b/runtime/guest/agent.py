@@ -61,6 +61,8 @@ class Agent:
             "resume": self._resume,
             "ping": self._ping,
             "count": self._count,
+            "programs": self._programs,
+            "kill": self._kill,
         }
 
     def run(self) -> None:
@@ -145,6 +147,21 @@ class Agent:
         """What it and its programs use."""
         pids = [os.getpid(), *(row.pid for row in tree.descendants(os.getpid()))]
         return {"counters": usage.count(pids)}, ()
+
+    def _below(self) -> list[int]:
+        """The PIDs of all programs below it."""
+        return [row.pid for row in tree.descendants(os.getpid())]
+
+    def _programs(self, _request: Message, _given: list[int]) -> Reply:
+        """What runs, see `usage.programs`."""
+        return {"programs": usage.programs(sorted(self._below()))}, ()
+
+    def _kill(self, request: Message, _given: list[int]) -> Reply:
+        """Send a signal to any program below it."""
+        if request["pid"] not in self._below():
+            raise ProcessLookupError(3, "no such process")
+        os.kill(request["pid"], request["number"])
+        return {}, ()
 
     def _ping(self, _request: Message, _given: list[int]) -> Reply:
         return {"pid": os.getpid()}, ()

@@ -62,6 +62,17 @@ class Init(Agent):
         pids = [int(name) for name in os.listdir(self._proc) if name.isdigit()]
         return {"counters": usage.count(pids, self._proc)}, ()
 
+    def _below(self) -> list[int]:
+        """The PIDs of all programs in the PID namespace, joined from outside or not."""
+        own = {os.getpid(), *self._agents}
+        return [
+            int(each) for each in os.listdir(self._proc) if each.isdigit() and int(each) not in own
+        ]
+
+    def _programs(self, _request: Message, _given: list[int]) -> Reply:
+        """What runs in the PID namespace."""
+        return {"programs": usage.programs(sorted(self._below()), self._proc)}, ()
+
     def _limit(self, request: Message, _given: list[int]) -> Reply:
         """Watch over the memory from now on."""
         self._memory = MemoryWatch(request["memory_mb"], self._proc)

@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 _PAGE = os.sysconf("SC_PAGE_SIZE")
+_LONGEST_LINE = 64 << 10
 
 
 class Counters(NamedTuple):
@@ -36,10 +37,27 @@ def count(pids: Iterable[int], proc: int | None = None) -> Counters:
     return Counters(ticks, memory, in_files)
 
 
-def _read(path: str, proc: int | None) -> bytes:
+def programs(pids: Iterable[int], proc: int | None = None) -> list[tuple[int, list[str], int]]:
+    """PID, arguments and bytes of memory of each process that lives.
+
+    Args:
+        proc: As for `count`.
+    """
+    found: list[tuple[int, list[str], int]] = []
+    for pid in pids:
+        with suppress(OSError):
+            _, resident, shared, *_ = map(int, _read(f"{pid}/statm", proc).split())
+            arguments = _read(f"{pid}/cmdline", proc, _LONGEST_LINE).rstrip(b"\0")
+            if resident:  # the dead, who wait to be reaped, have no memory
+                shown = [each.decode("utf-8", "replace") for each in arguments.split(b"\0")]
+                found.append((pid, shown, (resident - shared) * _PAGE))
+    return found
+
+
+def _read(path: str, proc: int | None, most: int = 4096) -> bytes:
     where = path if proc is not None else f"/proc/{path}"
     descriptor = os.open(where, os.O_RDONLY | os.O_CLOEXEC, dir_fd=proc)
     try:
-        return os.read(descriptor, 4096)
+        return os.read(descriptor, most)
     finally:
         os.close(descriptor)

@@ -14,6 +14,7 @@ from fake_e2b.domain.user import BUILT_IN_USERS, ROOT, USER, User
 from fake_e2b.runtime.agent_guest import AgentGuest
 from fake_e2b.runtime.delegate.files import DelegatedFiles
 from fake_e2b.runtime.files import RootedFiles
+from fake_e2b.runtime.full_disk import BALLAST, fill
 from fake_e2b.runtime.guest.client import AgentClient, AgentGoneError
 from fake_e2b.runtime.guest.usage import Counters
 from fake_e2b.runtime.isolated.cgroups import MemoryGroup
@@ -144,6 +145,22 @@ class IsolatedGuest(AgentGuest):
         if self._limits.disk_mb is not None:
             return self._files.disk_usage()
         return await super()._disk_usage()
+
+    def _overseers(self) -> tuple[AgentClient, ...]:
+        return (self._init,)
+
+    async def fill_disk(self, *, full: bool) -> None:
+        """See `Guest.fill_disk`: a limited disk is really full.
+
+        Raises:
+            OSError: It has ended.
+        """
+        if self._limits.disk_mb is None:
+            await super().fill_disk(full=full)
+        elif full:
+            await asyncio.to_thread(fill, self._files)
+        else:
+            self._files.remove(BALLAST)
 
     def _mem_total(self) -> int | None:
         return None if self._limits.memory_mb is None else self._limits.memory_mb << 20

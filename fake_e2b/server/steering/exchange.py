@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import struct
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from typing import Any
 
@@ -76,16 +76,25 @@ class Exchange:
         self._filters: list[Filter] = []
         self._cutter = FrameCutter(self.kind)
         self._frames = 0
+        self._endings: list[Callable[[], Awaitable[None]]] = []
         self._tunnel: Send | None = None
         if any(each.rule.at.moment is Moment.FRAME for each in rules):
             scope[TUNNEL_KEY] = self._through_tunnel
 
+    def at_end(self, step: Callable[[], Awaitable[None]]) -> None:
+        """Take `step` when the exchange is over, however it ended."""
+        self._endings.append(step)
+
     async def run(self, app: App, filters: Iterable[Filter]) -> None:
         """Serve the request by `app`, with what the rules do at their points."""
         self._filters = [*filters]
-        await self._at(Moment.ARRIVED)
-        if not self.ended:
-            await app(self.scope, self.receive, self._say)
+        try:
+            await self._at(Moment.ARRIVED)
+            if not self.ended:
+                await app(self.scope, self.receive, self._say)
+        finally:
+            for step in reversed(self._endings):
+                await step()
 
     async def answer(
         self, status: int, headers: Sequence[tuple[bytes, bytes]], body: bytes
@@ -208,7 +217,9 @@ class Exchange:
             if at.moment is not moment or at.frame != frame:
                 continue
             act = self._acts(each)
-            if act is not None and self._due(self, each) and each.take(self.asked):
+            if act is None or not self._due(self, each):
+                continue
+            if each.rule.effect.counts_itself or each.take(self.asked):
                 await act(self, each)
                 if self.ended:
                     return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from fake_e2b.admin.recorder import record_of
 from fake_e2b.backend.steering import RuleInForce, RuleTable
@@ -11,7 +11,7 @@ from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.command_line import command_of
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.domain.steering.asked import Asked
-from fake_e2b.domain.steering.effects import Hold, Stall
+from fake_e2b.domain.steering.effects import Effect, Hold, Stall
 from fake_e2b.server.steering.acts import act_of, is_due
 from fake_e2b.server.steering.exchange import Act, Exchange
 from fake_e2b.server.steering.filter_order import filters_of
@@ -28,10 +28,14 @@ class Steering:
 
     Args:
         lookup: Finds a sandbox by its ID.
+        acts: Those besides `acts.act_of`, by their effects.
     """
 
-    def __init__(self, rules: RuleTable, clock: Clock, lookup: Lookup) -> None:
+    def __init__(
+        self, rules: RuleTable, clock: Clock, lookup: Lookup, acts: Mapping[type[Effect], Act]
+    ) -> None:
         self.rules = rules
+        self._acts = acts
         self.gates = Gates()
         self.refusal = Refusal(rules)
         self._clock = clock
@@ -71,7 +75,7 @@ class Steering:
             return self._hold
         if isinstance(each.rule.effect, Stall):
             return self._stall
-        return act_of(each)
+        return self._acts.get(type(each.rule.effect)) or act_of(each)
 
     async def _hold(self, exchange: Exchange, each: RuleInForce) -> None:
         await self.gates.gate(each.rule.name).hold(exchange.asked)
