@@ -1,7 +1,8 @@
 """The fixtures, a chain in which each link can be overridden in a `conftest.py`.
 
 `fake_e2b_options` → `make_fake_e2b` → `fake_e2b_server` → `fake_e2b` → `e2b_env`, `e2b_sandbox`,
-`e2b_async_sandbox`, and one for each part: `e2b_clock`, `e2b_faults`, `e2b_gates`, `e2b_journal`.
+`e2b_async_sandbox`, and one for each part: `e2b_clock`, `e2b_faults`, `e2b_gates`, `e2b_journal`,
+`e2b_commands`.
 One server serves the whole run (each worker of pytest-xdist has its own); each test finds it empty.
 With ``--e2b-live`` `fake_e2b` is a `live.LiveE2B`, and tests that take a part are skipped.
 """
@@ -122,6 +123,9 @@ e2b_clock = _part("clock", "The fake's clock: `fake_e2b.clock`.")
 e2b_faults = _part("faults", "The fake's faults: `fake_e2b.faults`.")
 e2b_gates = _part("gates", "The fake's gates: `fake_e2b.gates`.")
 e2b_journal = _part("journal", "What the fake was asked: `fake_e2b.journal`.")
+
+
+e2b_commands = _part("commands", "Stubs for programs in sandboxes: `fake_e2b.commands`.")
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from conftest_plugin.settings import options_of_marker
 
 OPTION = "--e2b-live"
-PARTS = ("clock", "faults", "gates", "journal")
+PARTS = ("clock", "faults", "gates", "journal", "commands")
 """What only the fake has; each has a fixture of its own, `e2b_<part>`."""
 _HARMLESS = frozenset({"runtime", "seed", "leaks", "misuse", "strict_faults"})
 """What a marker may say of a test that the real service can pass as well."""

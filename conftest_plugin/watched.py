@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from conftest_plugin.expected import expected_lines
 from conftest_plugin.settings import for_test
 
 if TYPE_CHECKING:
@@ -38,15 +39,19 @@ class Watched:
         marked: Mapping[str, Any],
         keep: Callable[[Watched], None],
     ) -> None:
+        from fake_e2b.testing import CallSites  # only where a test asks, see options_of_marker
+
         self.item = item
         self.fake = fake
         self.since = fake.journal.mark()
         self.start_ns = fake.clock.now_ns()
+        self.sites = CallSites(fake, item.path, item.config.rootpath)
         self.kept: tuple[str, str] | None = None
         """What `report.sections` shows once the fake goes on with the next test."""
         self.keep = keep
         self._marked = marked
         self._gates: list[Finding] = []
+        self._expected: frozenset[int] | None = None
 
     def setting(self, name: str) -> Any:
         """What holds for this test."""
@@ -85,35 +90,58 @@ class Watched:
         Returns:
             What is an error, as paragraphs.
         """
-        from fake_e2b.testing import (  # only where a test asks, see settings.options_of_marker
-            FakeE2BLeakWarning,
-            FakeE2BMisuseWarning,
-        )
+        from fake_e2b.testing import FakeE2BLeakWarning, FakeE2BMisuseWarning  # see __init__
 
         findings = self.findings()
         self.keep(self)
+        self.sites.close()
         if any(finding.is_leak for finding in findings):
             self.fake.reset()
         errors = []
         for finding in findings:
             policy = self.setting("leaks" if finding.is_leak else "misuse")
             word = policy.word(finding.kind.value)
+            if word == "ignore" or self._is_expected(finding):
+                continue
             if word == "error":
-                errors.append(_said(finding))
-            elif word == "warn":
+                errors.append(self.said(finding))
+            else:
                 category = FakeE2BLeakWarning if finding.is_leak else FakeE2BMisuseWarning
-                self.item.warn(category(_said(finding)))
+                self.item.warn(category(self.said(finding)))
         return errors
 
+    def made_at(self, finding: Finding) -> str:
+        """Where the calls were made that it is about; empty where it is about none."""
+        found = dict.fromkeys(
+            str(self.sites.site(call) or "out of sight") for call in finding.calls
+        )
+        return " or ".join(found)
 
-def _said(finding: Finding) -> str:
-    """A finding as a paragraph: what, made where, and what to do."""
-    lines = [f"the test {finding.text}" if finding.is_leak else finding.text]
-    lines += [f"    {line}" for line in finding.details]
-    advice = _ADVICE.get(finding.kind.value)
-    if advice:
-        lines.append(f"    {advice}")
-    return "\n".join(lines)
+    def said(self, finding: Finding) -> str:
+        """A finding as a paragraph: what, made where, and what to do."""
+        lines = [f"the test {finding.text}" if finding.is_leak else finding.text]
+        made = self.made_at(finding)
+        if made:
+            lines.append(f"    called from {made}")
+        lines += [f"    {line}" for line in finding.details]
+        advice = _ADVICE.get(finding.kind.value)
+        if advice:
+            lines.append(f"    {advice}")
+        return "\n".join(lines)
+
+    def _is_expected(self, finding: Finding) -> bool:
+        """Whether the test makes the call to see it refused: inside of `pytest.raises`."""
+        if finding.is_leak or finding.kind == "failure" or not finding.calls:
+            return False
+        if self._expected is None:
+            self._expected = expected_lines(self.item.path)
+        for call in finding.calls:
+            site = self.sites.site(call)
+            if site is None or not site.lines:
+                return False
+            if not all(self._expected.intersection(line.in_test) for line in site.lines):
+                return False
+        return True
 
 
 WATCHED = pytest.StashKey[Watched]()

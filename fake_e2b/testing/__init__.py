@@ -4,6 +4,7 @@ from fake_e2b.domain.due import Deadline, Happening
 from fake_e2b.domain.finding import Finding, FindingKind
 from fake_e2b.domain.journal import JournalRecord
 from fake_e2b.testing.activation import activated
+from fake_e2b.testing.call_sites import CallSite, CallSites
 from fake_e2b.testing.clock import FakeClock
 from fake_e2b.testing.commands import CallerGoneError, FakeCommands, RunningCall, Stub, StubCall
 from fake_e2b.testing.fake import FakeE2B
@@ -14,6 +15,8 @@ from fake_e2b.testing.leaks import FakeE2BLeakWarning, FakeE2BMisuseWarning, run
 from fake_e2b.testing.profiles import Profile
 
 __all__ = [
+    "CallSite",
+    "CallSites",
     "CallerGoneError",
     "Deadline",
     "FakeClock",

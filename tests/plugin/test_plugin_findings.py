@@ -66,9 +66,15 @@ def test_what_is_left_open_is_named(inner):
         [
             "*ERROR at teardown of test_streams*",
             "the test left a sandbox running: i*",
-            "the test left Process.Start* open in i*",
+            "    called from test_left.py:5",
+            "    Kill what it creates, take the fixture e2b_sandbox, *",
+            "the test left Process.Start 'sleep 60' open in i*",
+            "    called from test_left.py:7",
             "the test left a watcher collecting in i*",
+            "    called from test_left.py:8",
             "*ERROR at teardown of test_async*",
+            "the test left a sandbox running: i*",
+            "    called from test_left.py:28",
         ]
     )
 
@@ -112,9 +118,11 @@ MISUSE = """
             pass
 
     def test_unknown(fake_e2b):
-        headers = {"X-API-Key": fake_e2b.api_key}
+        headers = {"Authorization": f"Bearer {fake_e2b.access_token}"}
+        with pytest.raises(AssertionError):
+            assert httpx.get(fake_e2b.url + "/expected", headers=headers).status_code == 200
         assert httpx.get(fake_e2b.url + "/sandbox", headers=headers).status_code == 404
-        assert httpx.get(fake_e2b.url + "/volumes", headers=headers).status_code == 501
+        assert httpx.get(fake_e2b.url + "/teams", headers=headers).status_code == 501
 
     def test_fine(e2b_sandbox):
         e2b_sandbox.commands.run("sleep 0.05", timeout=20)
@@ -135,16 +143,103 @@ def test_what_was_misused_is_named(inner):
         [
             "*ERROR at teardown of test_killed*",
             "used a sandbox after killing it: Process.Start* in i*",
+            "    called from test_misuse.py:11",
             "*ERROR at teardown of test_cut*",
             "Process.Start*was cut by its own timeout of 0.2 s",
             "*ERROR at teardown of test_expired*",
             "the time of sandbox i* was up while Process.Start* ran",
             "*ERROR at teardown of test_unknown*",
             "asked for what the API does not have: GET /sandbox",
-            "asked for what the fake does not do yet: listVolumes (GET /volumes)",
+            "asked for what the fake does not do yet: listTeams (GET /teams)",
         ]
     )
+    assert "have: GET /expected" not in run.stdout.str()
     mixed = "--fake-e2b-misuse=ignore,gap=error,unknown-operation=warn"
     run = inner.runpytest_inprocess(mixed)
     run.assert_outcomes(passed=6, errors=1, warnings=1)
     run.stdout.fnmatch_lines(["*FakeE2BMisuseWarning: asked for what the API does not have*"])
+
+
+CALLS = """
+    import asyncio
+    import subprocess
+    import sys
+    import threading
+    from concurrent.futures import ThreadPoolExecutor
+    import app
+    import pytest
+    from e2b import AsyncSandbox, Sandbox
+
+    def test_plain(fake_e2b):
+        Sandbox.create()
+        app.make()
+
+    @pytest.mark.asyncio
+    async def test_awaited(fake_e2b):
+        async def make():
+            return await AsyncSandbox.create()
+
+        await make()
+        await asyncio.create_task(make())
+        await app.amake()
+
+    def test_together(fake_e2b):
+        with ThreadPoolExecutor() as pool, fake_e2b.gates.hold("createSandbox") as gate:
+            pool.submit(lambda: Sandbox.create())
+            gate.wait_arrived()
+            pool.submit(Sandbox.create)
+            gate.wait_arrived(2)
+
+    @pytest.mark.asyncio
+    async def test_gathered(fake_e2b):
+        await asyncio.gather(AsyncSandbox.create(), AsyncSandbox.create())
+
+    def test_elsewhere(fake_e2b):
+        code = "from e2b import Sandbox; Sandbox.create()"
+        subprocess.run([sys.executable, "-c", code], check=True)
+
+    @pytest.fixture
+    def own(fake_e2b):
+        return Sandbox.create()
+
+    def test_fixture(own, e2b_sandbox):
+        e2b_sandbox.pause()
+        own.connect()
+"""
+APP = """
+    from e2b import AsyncSandbox, Sandbox
+
+    def make():
+        return Sandbox.create()
+
+    async def amake():
+        return await AsyncSandbox.create()
+"""
+
+
+def test_each_comes_with_the_line_that_made_the_call(inner):
+    inner.makepyfile(test_calls=CALLS, app=APP)
+    inner.syspathinsert()
+    run = inner.runpytest_inprocess("--fake-e2b-leaks=error")
+    run.assert_outcomes(passed=6, errors=6)
+    said = [line.strip() for line in run.outlines if "called from " in line or "ERROR at" in line]
+    expected = [
+        "ERROR at teardown of test_plain",
+        "called from test_calls.py:11",
+        "called from test_calls.py:12",
+        "ERROR at teardown of test_awaited",
+        "called from test_calls.py:17",
+        "called from test_calls.py:17",
+        "called from test_calls.py:21",
+        "ERROR at teardown of test_together",
+        "called from test_calls.py:25",
+        "called from out of sight (the test was at test_calls.py:28)",
+        "ERROR at teardown of test_gathered",
+        "called from out of sight (the test was at test_calls.py:32)",
+        "called from out of sight (the test was at test_calls.py:32)",
+        "ERROR at teardown of test_elsewhere",
+        "called from out of sight (the test was at test_calls.py:36)",
+        "ERROR at teardown of test_fixture",
+        "called from test_calls.py:40",
+    ]
+    assert [line.strip("_ ") for line in said] == expected

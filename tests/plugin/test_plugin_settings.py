@@ -190,11 +190,12 @@ def test_the_marker_wins_over_the_command_line_and_that_over_the_ini_file(inner)
         """
         import pytest
 
-        def test_run(fake_e2b, e2b_clock, e2b_journal, e2b_gates):
+        def test_run(fake_e2b, e2b_clock, e2b_journal, e2b_gates, e2b_commands):
             assert fake_e2b.seed == 2
             assert e2b_clock is fake_e2b.clock
             assert e2b_journal is fake_e2b.journal
             assert e2b_gates is fake_e2b.gates
+            assert e2b_commands is fake_e2b.commands
             first = e2b_clock.now_ns()
             e2b_clock.advance(seconds=1)
             assert e2b_clock.now_ns() == first + 10**9
