@@ -9,16 +9,21 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import psutil
 import pytest
 
 from fake_e2b import FakeE2B
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.scenario.drivers.choice import Drivers
+from fake_e2b.scenario.drivers.port import DriverError
 from fake_e2b.scenario.loader import load
 from fake_e2b.scenario.player import Performance, play
 from fake_e2b.scenario.stage import target
 from fake_e2b.scenario.story import Scenario
+from tests.helpers.waiting import wait_until
 from tests.scenario.stories import FOLDER, parsed
+from tests.sdk.test_javascript import FOLDER as JAVASCRIPT
+from tests.sdk.test_javascript import why_not
 
 CREATE = '[[step]]\ndo = "create"\n'
 
@@ -30,9 +35,10 @@ def server() -> Iterator[FakeE2B]:
 
 
 @pytest.fixture
-def fake(server: FakeE2B) -> FakeE2B:
+def fake(server: FakeE2B) -> Iterator[FakeE2B]:
     server.reset()
-    return server
+    yield server
+    server.reset()
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +170,21 @@ def test_a_service_needs_a_key(service: str, monkeypatch: pytest.MonkeyPatch) ->
         target(service)
     with pytest.raises(UsageError, match="cannot be emptied"):
         target(service, reset=True)
+
+
+@pytest.mark.javascript
+@pytest.mark.skipif(bool(why_not()), reason=why_not())
+def test_a_node_program_that_ends_is_told_and_started_again(fake: FakeE2B) -> None:
+    with Drivers("js", JAVASCRIPT) as drivers:
+        driver = drivers.make(fake.env())
+        children = psutil.Process().children()
+        [node] = [child for child in children if child.name() == "node"]
+        node.kill()
+        with pytest.raises(DriverError, match="node program"):
+            driver.begin("create", {"sandbox": "a"}).result(20)
+        wait_until(lambda: not node.is_running() or node.status() == psutil.STATUS_ZOMBIE)
+        outcome = drivers.make(fake.env()).begin("create", {"sandbox": "a"}).result(60)
+        assert outcome.shown == {"sandbox_id": fake.sandboxes()[0].sandbox_id}
 
 
 def test_javascript_needs_its_package(tmp_path: Path) -> None:

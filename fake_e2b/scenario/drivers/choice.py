@@ -33,8 +33,7 @@ class Drivers:
             UsageError: That SDK is not installed.
         """
         if self._sdk == "js":
-            self._program = self._program or JavaScriptProgram(self._folder)
-            return JavaScriptDriver(self._program, variables)
+            return JavaScriptDriver(self._running_program(), variables)
         # The SDK is its user's own: this package works without, and does not import it before.
         try:
             module = importlib.import_module("fake_e2b.scenario.drivers.python")
@@ -44,6 +43,14 @@ class Drivers:
             ) from error
         driver: Driver = getattr(module, _PYTHON[self._sdk])(variables)
         return driver
+
+    def _running_program(self) -> JavaScriptProgram:
+        if self._program is not None and self._program.has_ended:
+            self._program.close()
+            self._program = None
+        if self._program is None:
+            self._program = JavaScriptProgram(self._folder)
+        return self._program
 
     def __enter__(self) -> Drivers:
         return self

@@ -9,6 +9,9 @@ import { createInterface } from 'node:readline'
 import path from 'node:path'
 import process from 'node:process'
 
+// Standard output is for answers.
+console.log = console.error
+
 const SEE_TIMEOUT_MS = 30_000
 const require = createRequire(path.join(process.cwd(), 'scenario.js'))
 

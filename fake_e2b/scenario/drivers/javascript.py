@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import shutil
@@ -77,6 +78,11 @@ class JavaScriptProgram:
             reason = str(error) or f"node was not ready within {_START_TIMEOUT_S} s"
             raise UsageError(f"--sdk js: {reason}; run npm install e2b there") from error
 
+    @property
+    def has_ended(self) -> bool:
+        """Whether it cannot be told anything any more."""
+        return self._process.poll() is not None
+
     def begin(self, do: str, arguments: Table) -> Future[Outcome]:
         """Begin a step."""
         future: Future[Outcome] = Future()
@@ -96,8 +102,9 @@ class JavaScriptProgram:
 
     def close(self) -> None:
         """End the program."""
-        if self._process.stdin is not None:
-            self._process.stdin.close()
+        with contextlib.suppress(OSError):
+            if self._process.stdin is not None:
+                self._process.stdin.close()
         try:
             self._process.wait(_END_TIMEOUT_S)
         except subprocess.TimeoutExpired:
