@@ -151,6 +151,21 @@ class TestWhereItIsCaught:
         assert (first.stdin, first.exit_code) == (b"yes\n", 0)
         wait_until(lambda: second.exit_code is None)
 
+    def test_a_terminal_says_what_it_says_without_one(self, fake: FakeE2B) -> None:
+        sandbox = Sandbox.create()
+        seen = bytearray()
+        terminal = sandbox.pty.create(PtySize(rows=24, cols=80))
+        reader = threading.Thread(target=lambda: terminal.wait(on_pty=seen.extend))
+        reader.start()
+        sandbox.pty.send_stdin(terminal.pid, b"nowhere; echo =$?\n")
+        wait_until(lambda: b"\n=127" in seen)
+        fake.commands.stub("nowhere to go")
+        sandbox.pty.send_stdin(terminal.pid, b"nowhere; echo =$?; exit 0\n")
+        reader.join()
+        said = [line for line in seen.decode().splitlines() if "not found" in line]
+        assert len(said) == 2
+        assert said[0].removeprefix("\x1b[?2004l") == said[1].removeprefix("\x1b[?2004l")
+
     def test_only_in_some_sandboxes(self, fake: FakeE2B) -> None:
         first = Sandbox.create(metadata={"user": "1", "more": "x"})
         second = Sandbox.create(metadata={"user": "2"})

@@ -273,7 +273,7 @@ def caller() -> "tuple[bytes, bytes]":
     if any(b"c" in word for word in options):
         return shell, b"line 1: "
     scripts = [word for word in words[1:] if word and word[:1] != b"-"]
-    return (scripts[0], b"line 1: ") if scripts else (shell, b"")
+    return (scripts[0], b"line 1: ") if scripts else (os.path.basename(shell), b"")
 
 
 if __name__ == "__main__":
