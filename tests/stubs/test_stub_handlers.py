@@ -256,7 +256,7 @@ class TestEnds:
             running = sandbox.commands.run("serve", background=True)
             wait_until(lambda: stub.calls)
             fake.commands.reset()
-            assert seen.is_set()
+            assert seen.wait(20)
             with pytest.raises(CommandExitException) as failure:
                 running.wait()
         assert failure.value.stderr == "serve: fake-e2b went away while it answered\n"
@@ -317,5 +317,5 @@ def test_the_end_of_the_fake(runtime: str) -> None:
         stub = fake.commands.stub("serve", handler=handler)
         Sandbox.create().commands.run("serve", background=True, stdin=True)
         wait_until(lambda: stub.calls)
-    assert gone.is_set()
-    assert not [each for each in threading.enumerate() if each.name == "fake-e2b stub"]
+    assert gone.wait(20)
+    wait_until(lambda: "fake-e2b stub" not in {each.name for each in threading.enumerate()})
