@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 from fake_e2b.backend.journal_metadata import SandboxMetadata
@@ -21,7 +22,7 @@ from fake_e2b.backend.masking import (
     mask_query,
     mask_secret_body,
 )
-from fake_e2b.domain.clock import Clock
+from fake_e2b.domain.clock import Clock, MovableClock
 from fake_e2b.domain.journal import Excerpt, JournalRecord, RecordKind, StreamSummary
 from fake_e2b.domain.operations import UNKNOWN, Plane, match_operation
 
@@ -46,6 +47,7 @@ _SHARED_UP_TO = 400
 """Longer texts are seldom the same twice."""
 _RECORD_BYTES = 420
 """A record without texts: object, numbers, path, its share of headers. Measured."""
+_NUMBER_BYTES = 48
 _STREAM_BYTES = 180
 _SECRETS = "secrets"
 _ENVELOPE = 5
@@ -84,6 +86,7 @@ class Journal:
         self.secrets = Secrets()
         self._clock = clock
         self._real_clock = real_clock
+        self._shown_at = clock.shown_at if isinstance(clock, MovableClock) else None
         # Dropped records leave None at the beginning until it is worth cutting that off.
         self._ring: list[JournalRecord | None] = []
         self._gone = 0
@@ -93,7 +96,7 @@ class Journal:
         self._headers: dict[tuple[tuple[bytes, bytes], ...], tuple[tuple[str, str], ...]] = {}
         self._shared: dict[Any, Any] = {}
         self.metadata = SandboxMetadata()
-        self._listeners: tuple[Listener, ...] = ()
+        self._listeners: list[Listener] = []
 
     # -- writing ---------------------------------------------------------------------------------
 
@@ -106,11 +109,11 @@ class Journal:
             path: Raw, with its query.
             headers: Names in lower case, as ASGI has them.
         """
-        now_ns = self._clock.now_ns()
+        at_ns, real_ns = self._now()
         record = JournalRecord(
             self._next,
-            now_ns,
-            now_ns if self._real_clock is self._clock else self._real_clock.now_ns(),
+            at_ns,
+            real_ns,
             RecordKind.REQUEST,
             UNKNOWN,
             self._once(method),
@@ -194,10 +197,10 @@ class Journal:
             since_ns: When it began, by the machine's clock.
         """
         text = json.dumps(details, ensure_ascii=False, separators=(",", ":")) if details else detail
-        real_ns = self._real_clock.now_ns()
+        at_ns, real_ns = self._now()
         record = JournalRecord(
             self._next,
-            real_ns if self._real_clock is self._clock else self._clock.now_ns(),
+            at_ns,
             real_ns,
             kind,
             operation,
@@ -227,21 +230,30 @@ class Journal:
 
         It is called by the thread that writes and must return at once.
         """
-        self._listeners = (*self._listeners, listener)
+        # Single steps of a list, for this is called from any thread.
+        self._listeners.append(listener)
 
         def end() -> None:
-            self._listeners = tuple(each for each in self._listeners if each is not listener)
+            with suppress(ValueError):
+                self._listeners.remove(listener)
 
         return end
 
     def _tell(self, record: JournalRecord) -> None:
-        for listener in self._listeners:
+        for listener in self._listeners[:]:
             listener(record)
+
+    def _now(self) -> tuple[int, int]:
+        """Both clocks' instants: one number where they agree, which is then kept once."""
+        real_ns = self._real_clock.now_ns()
+        if self._shown_at is not None:
+            return self._shown_at(real_ns), real_ns
+        return self._clock.now_ns(), real_ns
 
     def _append(self, record: JournalRecord) -> None:
         self._ring.append(record)
         self._next += 1
-        self._grow(_RECORD_BYTES)
+        self._grow(_record_bytes(record))
         if len(self._ring) - self._gone > self.capacity:
             self._drop()
 
@@ -255,7 +267,7 @@ class Journal:
         self._ring[self._gone] = None
         self._gone += 1
         if record is not None:
-            self._bytes -= _RECORD_BYTES + (0 if record.is_open else _texts(record))
+            self._bytes -= _record_bytes(record) + (0 if record.is_open else _texts(record))
         if self._gone >= _TRIM and self._gone * 2 > len(self._ring):
             del self._ring[: self._gone]
             self._gone = 0
@@ -364,6 +376,10 @@ class Journal:
                     high = middle
             first = low
         return copy[first:] if first else copy
+
+
+def _record_bytes(record: JournalRecord) -> int:
+    return _RECORD_BYTES if record.at_ns is record.real_ns else _RECORD_BYTES + _NUMBER_BYTES
 
 
 def _texts(record: JournalRecord) -> int:

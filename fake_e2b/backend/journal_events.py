@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from fake_e2b.backend.journal import Journal
 from fake_e2b.backend.lifecycle import LifecycleEvent, Moment
@@ -70,31 +70,6 @@ class JournalEvents:
         """
         return self._journal.note(
             "misfortune", kind=RecordKind.FAULT, sandbox_id=sandbox_id, details={"what": what}
-        )
-
-    def stub(
-        self,
-        sandbox_id: str,
-        *,
-        stub: str,
-        argv: Sequence[str],
-        command: str,
-        exit_code: int,
-        details: Mapping[str, object] | None = None,
-    ) -> JournalRecord:
-        """A stubbed command was called and has ended.
-
-        Args:
-            stub: The stub's name.
-            command: The command line.
-            details: What else there is to say, e.g. the working folder.
-        """
-        shown = {"stub": stub, "command": command, "argv": list(argv), "exitCode": exit_code}
-        return self._journal.note(
-            "stubCalled",
-            kind=RecordKind.STUB,
-            sandbox_id=sandbox_id,
-            details={**shown, **(details or {})},
         )
 
     def processes(self, sandbox: Sandbox) -> ProcessNotes:

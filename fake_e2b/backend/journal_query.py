@@ -6,11 +6,11 @@ import fnmatch
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from fake_e2b.backend.journal_metadata import SandboxMetadata
-from fake_e2b.domain.clock import SECOND_NS
+from fake_e2b.domain.clock import from_datetime
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.forms import nearest
 from fake_e2b.domain.journal import JournalRecord, RecordKind
@@ -130,12 +130,6 @@ def select(
     return found if query.last is None else found[max(0, len(found) - query.last) :]
 
 
-def nanoseconds(instant: datetime) -> int:
-    """An aware instant as the clock counts."""
-    epoch = datetime.fromtimestamp(0, instant.tzinfo)
-    return (instant - epoch) // timedelta(microseconds=1) * (SECOND_NS // 1_000_000)
-
-
 def command_test(pattern: str) -> Callable[[str], object]:
     """Whether a command line fits, see `Query.command`.
 
@@ -158,10 +152,10 @@ def _between(
     if records and type(since) is int and since > records[0].sequence:
         records = records[since - records[0].sequence :]
     elif isinstance(since, datetime):
-        since_ns = nanoseconds(since)
+        since_ns = from_datetime(since)
         records = [record for record in records if record.at_ns >= since_ns]
     if isinstance(until, datetime):
-        until_ns = nanoseconds(until)
+        until_ns = from_datetime(until)
         return [record for record in records if record.at_ns < until_ns]
     if until is not None and records:
         return records[: max(0, until - records[0].sequence)]

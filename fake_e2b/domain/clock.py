@@ -61,6 +61,13 @@ class MovableClock:
         still_ns = self._still_ns
         return self._real.now_ns() + self._ahead_ns if still_ns is None else still_ns
 
+    def shown_at(self, real_ns: int) -> int:
+        """What it shows when the real clock shows `real_ns`, which is now."""
+        still_ns, ahead_ns = self._still_ns, self._ahead_ns
+        if still_ns is not None:
+            return still_ns
+        return real_ns + ahead_ns if ahead_ns else real_ns
+
     def real_delay_s(self, until_ns: int) -> float | None:
         """What it takes until `until_ns`; 0 once it is reached, None while it stands still."""
         still_ns = self._still_ns

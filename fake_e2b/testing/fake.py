@@ -169,7 +169,7 @@ class FakeE2B:
             undo.pop_all()
         self._tls = tls
         self._running = fake, thread, address
-        self._journal = FakeJournal(fake.journal)
+        self._journal = FakeJournal(fake.journal, thread)
         if self._set_environment:
             self._environment = Environment(self.env())
             self._environment.set()

@@ -21,6 +21,7 @@ from fake_e2b.backend.verification import (
 )
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.journal import JournalRecord
+from fake_e2b.server.host import ServerThread
 from fake_e2b.testing.journal_file import JournalFile
 
 _GLANCE_S = 0.05
@@ -41,8 +42,9 @@ class FakeJournal:
     ``body__metadata__userId="123"``, ``status=201``, ``command__contains="npm"``.
     """
 
-    def __init__(self, journal: Journal) -> None:
+    def __init__(self, journal: Journal, thread: ServerThread) -> None:
         self._journal = journal
+        self._thread = thread
         self._files: list[JournalFile] = []
 
     # -- looking ---------------------------------------------------------------------------------
@@ -81,7 +83,11 @@ class FakeJournal:
         self, operation: str, *, sandbox_id: str | None = None, detail: str = ""
     ) -> JournalRecord:
         """Write a line of your own, such as the step that a test has come to."""
-        return self._journal.note(operation, sandbox_id=sandbox_id, detail=detail)
+
+        async def write() -> JournalRecord:
+            return self._journal.note(operation, sandbox_id=sandbox_id, detail=detail)
+
+        return self._thread.call(write)
 
     # -- expecting -------------------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ import gc, json, os, sys, time
 from statistics import median
 
 from fake_e2b.backend.journal import Journal
-from fake_e2b.domain.clock import SECOND_NS
+from fake_e2b.domain.clock import SECOND_NS, MovableClock
 from fake_e2b.domain.ids import IdSource
 from fake_e2b.domain.journal import RecordKind, StreamSummary
 from fake_e2b.domain.operations import Plane
@@ -55,7 +55,7 @@ FILES = [
     (b"e2b-sandbox-port", b"49983"),
 ]
 clock = Counting()
-journal = Journal(clock, clock)
+journal = Journal(MovableClock(clock, frozen=False), clock)
 ids = IdSource(7)
 
 

@@ -74,6 +74,17 @@ export class Fake {
     }
   }
 
+  /**
+   * Fail unless that was asked, once if no count is given; the error shows the nearest miss.
+   * @param {string} operation
+   * @param {Record<string, unknown>} [fields] `{ body__metadata__userId: '123', status: 201 }`
+   * @param {{ times?: number, atLeast?: number, atMost?: number, timeoutS?: number }} [how]
+   * @returns {Promise<any[]>} the records that fit
+   */
+  async expect(operation, fields = {}, how = {}) {
+    return (await this.ask('POST', '/journal/expect', { operation, fields, ...how })).records
+  }
+
   /** @param {string} operation every request of that name, oldest first */
   async requests(operation) {
     return (await this.ask('GET', `/journal?operation=${encodeURIComponent(operation)}`)).records

@@ -132,10 +132,19 @@ def test_several_threads_may_read_while_requests_come(fake: FakeE2B, sandbox: Sa
     readers = [threading.Thread(target=read) for _ in range(2)]
     for reader in readers:
         reader.start()
-    for _ in range(100):
+    for _ in range(25):
         sandbox.is_running()
     stop.set()
     for reader in readers:
         reader.join(20)
     assert failures == []
-    assert len(fake.journal.records(operation="envd.health")) == 100
+    assert len(fake.journal.records(operation="envd.health")) == 25
+
+
+def test_notes_may_be_written_by_many_threads(fake: FakeE2B, sandbox: Sandbox) -> None:
+    with ThreadPoolExecutor(4) as threads:
+        notes = list(threads.map(lambda number: fake.journal.note(f"note {number}"), range(40)))
+        sandbox.is_running()
+    assert len({note.sequence for note in notes}) == 40
+    sequences = [record.sequence for record in fake.journal.records()]
+    assert sequences == list(range(sequences[0], sequences[0] + len(sequences)))

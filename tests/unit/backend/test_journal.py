@@ -10,7 +10,7 @@ import pytest
 from fake_e2b.backend.journal import ANSWER_KEPT, BODY_KEPT, BODY_SHOWN, Journal
 from fake_e2b.backend.journal_metadata import SandboxMetadata
 from fake_e2b.backend.masking import mask, mask_json, mask_query
-from fake_e2b.domain.clock import SECOND_NS
+from fake_e2b.domain.clock import SECOND_NS, MovableClock
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.journal import OUTPUT_SHOWN, RecordKind, StreamSummary
 from fake_e2b.domain.operations import Plane
@@ -390,3 +390,16 @@ def test_metadata_have_a_bound_of_their_own():
     assert metadata.having({"number": "0001"}) == set()
     metadata.add("i51", {})
     assert metadata.of("i51") is None
+
+
+def test_the_instants_of_both_clocks_are_one_number_while_they_agree():
+    real = ManualClock(5_000_000)
+    clock = MovableClock(real, frozen=False)
+    journal = Journal(clock, real)
+    together = ask(journal)
+    assert together.at_ns is together.real_ns
+    clock.move_to(9_000_000)
+    apart = ask(journal)
+    assert (apart.at_ns, apart.real_ns) == (9_000_000, 5_000_000)
+    journal.clear()
+    assert journal.size == 0
