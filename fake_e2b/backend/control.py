@@ -86,6 +86,7 @@ class ControlBackend:
         self.catalog = TemplateCatalog(self.templates, clock)
         self.tags = TemplateTags(self.templates, ids, clock)
         self.fates = Fates(store, clock, runtime, make_event, wait)
+        self.teams.as_seen = self.fates.plan_of
         self._listing = Listing(store)
         self.metrics = Metrics(store, clock)
         self.logs = Logs(clock)

@@ -9,17 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from enum import StrEnum
 from typing import TypeVar
 
 from fake_e2b.backend.past import History
 from fake_e2b.backend.store import Record, Store
 from fake_e2b.domain.clock import SECOND_NS, Clock
-from fake_e2b.domain.control_errors import ControlError, ControlKind
+from fake_e2b.domain.control_errors import ControlError, ControlKind, ProxyKind
+from fake_e2b.domain.errors import ServiceError
 from fake_e2b.domain.ids import SandboxID
 from fake_e2b.domain.ports import Event, LayerID, Runtime
 from fake_e2b.domain.steering import sandbox_effects as effects
 from fake_e2b.domain.steering.effect import Effect
+from fake_e2b.domain.steering.service_effects import PlanLimits
+from fake_e2b.domain.team import Team
 
 Kind = TypeVar("Kind", bound=Effect)
 Take = Callable[[], bool]
@@ -40,6 +44,17 @@ class _Kept:
 
     layer_id: LayerID
     pauses: int = 1
+
+
+_BEYOND_PLAN: frozenset[StrEnum] = frozenset(
+    {
+        ControlKind.CONCURRENCY_LIMIT,
+        ControlKind.FORK_COUNT,
+        ControlKind.TIMEOUT_TOO_HIGH,
+        ControlKind.MAX_LENGTH_EXCEEDED,
+        ProxyKind.TEAM_LIMIT,
+    }
+)
 
 
 class Fates:
@@ -137,6 +152,26 @@ class Fates:
         if kept is not None:
             await self._runtime.release(kept.layer_id)
 
+    # -- while a team asks for something ----------------------------------------------------------
+
+    def plan_of(self, team: Team) -> Team:
+        """The team with the limits that hold for the request of the running task."""
+        for effect, _ in self._armed.get():
+            if isinstance(effect, PlanLimits):
+                team = replace(
+                    team,
+                    max_length_hours=_least(effect.max_length_hours, team.max_length_hours),
+                    concurrent_sandboxes=_least(
+                        effect.concurrent_sandboxes, team.concurrent_sandboxes
+                    ),
+                )
+        return team
+
+    def refused(self, error: ServiceError) -> None:
+        """Called when a request was refused: if for a plan's limit, that is a hit."""
+        if error.kind in _BEYOND_PLAN:
+            self._strike(PlanLimits)
+
     # -- while it stands still --------------------------------------------------------------------
 
     def freeze(self, sandbox_id: SandboxID) -> None:
@@ -189,3 +224,7 @@ class _GuestClock:
 
     def real_delay_s(self, until_ns: int) -> float | None:
         return self._right.real_delay_s(until_ns - self._skew_ns())
+
+
+def _least(limit: int | None, other: int) -> int:
+    return other if limit is None else min(limit, other)

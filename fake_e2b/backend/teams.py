@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from fake_e2b.backend.settings import ControlSettings
 from fake_e2b.domain.control_errors import ControlError, ControlKind
@@ -20,6 +20,9 @@ class Teams:
     Args:
         ids: Makes team IDs and keys.
         settings: The limits of teams that name none.
+
+    Attributes:
+        as_seen: The team with the limits that hold for whoever asks now.
     """
 
     def __init__(self, ids: IdSource, settings: ControlSettings) -> None:
@@ -27,6 +30,7 @@ class Teams:
         self._settings = settings
         self._by_key: dict[str, Team] = {}
         self._teams: dict[TeamID, Team] = {}
+        self.as_seen: Callable[[Team], Team] = lambda team: team
 
     def __iter__(self) -> Iterator[Team]:
         return iter(self._teams.values())
@@ -71,7 +75,8 @@ class Teams:
 
     def get(self, team_id: TeamID) -> Team | None:
         """The team with that ID."""
-        return self._teams.get(team_id)
+        team = self._teams.get(team_id)
+        return None if team is None else self.as_seen(team)
 
     def by_key(self, key: str) -> Team:
         """The team that a key stands for.
@@ -83,7 +88,7 @@ class Teams:
         """
         team = self._by_key.get(key)
         if team is not None:
-            return team
+            return self.as_seen(team)
         if not key.startswith(API_KEY_PREFIX):
             raise ControlError(ControlKind.AUTH_MALFORMED)
         if not _HEX.fullmatch(key[len(API_KEY_PREFIX) :]):

@@ -146,6 +146,7 @@ class ControlPlane:
                 return _refused(secrets.restated(error))
             if isinstance(error, InvalidRequestError):
                 return _invalid(error)
+            self._backend.fates.refused(error)
             if error.__cause__ is not None and not isinstance(error.__cause__, FakeE2BError):
                 LOGGER.error("%s %s failed", method, path, exc_info=error.__cause__)
             return _refused(error)

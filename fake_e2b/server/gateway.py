@@ -187,6 +187,8 @@ class Gateway:
                 await self._planes.admin(scope, receive, send)
             return
         except (ProxyError, RoutingError) as error:
+            if isinstance(error, ProxyError):
+                self._fates.refused(error)
             response = answers.refused(error, scope["fake_e2b.headers"])
         except GapError as error:
             leave_traceback(scope, error)

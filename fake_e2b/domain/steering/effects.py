@@ -31,7 +31,7 @@ from fake_e2b.domain.steering.answer_effects import (
 from fake_e2b.domain.steering.effect import LONGEST_S, Effect, check_seconds
 from fake_e2b.domain.steering.point import ARRIVED, Moment
 from fake_e2b.domain.steering.sandbox_effects import SANDBOX_EFFECTS
-from fake_e2b.domain.steering.service_effects import SERVICE_EFFECTS, RateLimit, Refuse
+from fake_e2b.domain.steering.service_effects import SERVICE_EFFECTS, PlanLimits, RateLimit, Refuse
 from fake_e2b.domain.steering.stream_effects import (
     STREAM_EFFECTS,
     Corrupt,
@@ -209,6 +209,7 @@ __all__ = [
     "Latency",
     "MalformedJson",
     "NoEndFrame",
+    "PlanLimits",
     "RateLimit",
     "Refuse",
     "Reset",

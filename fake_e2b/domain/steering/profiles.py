@@ -16,6 +16,7 @@ from fake_e2b.domain.steering.effects import (
     Effect,
     Keepalives,
     Latency,
+    PlanLimits,
     RateLimit,
     Reset,
     Shuffle,
@@ -25,6 +26,7 @@ from fake_e2b.domain.steering.effects import (
 from fake_e2b.domain.steering.match import RequestMatch
 from fake_e2b.domain.steering.point import DONE, Point, point
 from fake_e2b.domain.steering.rule import FaultRule
+from fake_e2b.domain.steering.sandbox_effects import FilesLost
 
 _STREAMS = ("Process.Start", "Process.Connect", "Filesystem.WatchDir", "execute")
 
@@ -92,18 +94,53 @@ _STRICT = Profile(
         Part("pieces", Chunks(), RequestMatch()),
     ),
 )
+_REQUEST_RATES = (
+    Part("API", RateLimit(20_000, 30.0, by="key", of="api"), RequestMatch()),
+    Part("sandboxes", RateLimit(40_000, 60.0, by="address", of="sandboxes"), RequestMatch()),
+)
 _RATE_LIMITED = Profile(
     "rate-limited",
     "The published limits: a sandbox started in a second, 20,000 API requests in 30 seconds, "
     "40,000 requests into sandboxes in 60 seconds from one address.",
     (
         Part("starts", RateLimit(1, 1.0, by="key"), RequestMatch("createSandbox")),
-        Part("API", RateLimit(20_000, 30.0, by="key", of="api"), RequestMatch()),
-        Part("sandboxes", RateLimit(40_000, 60.0, by="address", of="sandboxes"), RequestMatch()),
+        *_REQUEST_RATES,
     ),
 )
 
-_ALL = (_FLAKY, _RATE_LIMITED, _SLOW_START, _STRICT)
+_LOSSY_RESUME = Profile(
+    "lossy-resume",
+    "What was written since a sandbox's first pause is gone after its second and later resumes.",
+    (Part("files", FilesLost(), RequestMatch()),),
+)
+
+
+def _plan(name: str, about: str, limits: PlanLimits, creates_per_s: int) -> Profile:
+    return Profile(
+        name,
+        about,
+        (
+            Part("limits", limits, RequestMatch()),
+            Part("creates", RateLimit(creates_per_s, 1.0, by="key"), RequestMatch("createSandbox")),
+            *_REQUEST_RATES,
+        ),
+    )
+
+
+_HOBBY = _plan(
+    "hobby-plan",
+    "The plan's published limits: 20 sandboxes at once, an hour each, one created in a second.",
+    PlanLimits(concurrent_sandboxes=20, max_length_hours=1),
+    creates_per_s=1,
+)
+_PRO = _plan(
+    "pro-plan",
+    "The plan's published limits: 100 sandboxes at once, 24 hours each, five created in a second.",
+    PlanLimits(concurrent_sandboxes=100, max_length_hours=24),
+    creates_per_s=5,
+)
+
+_ALL = (_FLAKY, _HOBBY, _LOSSY_RESUME, _PRO, _RATE_LIMITED, _SLOW_START, _STRICT)
 PROFILES: Mapping[str, Profile] = {each.name: each for each in _ALL}
 """Every profile by its name."""
 

@@ -77,4 +77,31 @@ class RateLimit(Effect):
             raise UsageError("per_s is more than 0 seconds")
 
 
-SERVICE_EFFECTS: tuple[type[Effect], ...] = (Refuse, RateLimit)
+@dataclass(frozen=True)
+class PlanLimits(Effect):
+    """What a team's plan allows: so many sandboxes at once, each so long.
+
+    It counts the requests that are refused for it.
+    """
+
+    kind: ClassVar[str] = "plan-limits"
+    moments: ClassVar[tuple[Moment, ...]] = (Moment.ARRIVED,)
+    counts_itself: ClassVar[bool] = True
+
+    concurrent_sandboxes: int | None = field(
+        default=None, metadata=about("how many may be live at once; paused ones are free")
+    )
+    max_length_hours: int | None = field(
+        default=None, metadata=about("how long one run of a sandbox may last")
+    )
+
+    def __post_init__(self) -> None:
+        for name in ("concurrent_sandboxes", "max_length_hours"):
+            limit = getattr(self, name)
+            if limit is not None and limit < 1:
+                raise UsageError(f"{name} is at least 1, not {limit}")
+        if self.concurrent_sandboxes is None and self.max_length_hours is None:
+            raise UsageError("say concurrent_sandboxes, max_length_hours or both")
+
+
+SERVICE_EFFECTS: tuple[type[Effect], ...] = (Refuse, RateLimit, PlanLimits)

@@ -18,6 +18,7 @@ from fake_e2b.domain.ids import SandboxID
 from fake_e2b.domain.steering import sandbox_effects as effects
 from fake_e2b.domain.steering.effect import Effect
 from fake_e2b.domain.steering.point import Moment
+from fake_e2b.domain.steering.service_effects import PlanLimits
 from fake_e2b.server.steering.exchange import Act, Exchange
 
 INSIDE_KEY = "fake_e2b.inside"
@@ -66,6 +67,7 @@ class SandboxActs:
             effects.FilesLost: self._arm,
             effects.PauseConflicts: self._arm,
             effects.ListLags: self._arm,
+            PlanLimits: self._arm,
         }
 
     def _added(self, each: RuleInForce) -> None:
