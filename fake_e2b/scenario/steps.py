@@ -87,6 +87,12 @@ _SANDBOXES: Mapping[str, StepForm] = {
         uses=_SANDBOX,
     ),
     "kill": StepForm("kill the sandbox", {}, {}, {"killed": bool}, uses=_SANDBOX),
+    "snapshot": StepForm(
+        "keep what it has as a template",
+        takes={"name": str},
+        shows={"snapshot_id": str},
+        uses=_SANDBOX,
+    ),
     "page": StepForm(
         "ask for the next page of a list; the first time, say of which",
         takes={"metadata": dict, "state": list, "limit": int},
@@ -120,6 +126,13 @@ _COMMANDS: Mapping[str, StepForm] = {
     "disconnect": StepForm("stop listening to the command", uses=_PROCESS),
     "reconnect": StepForm("listen to the command again", {}, {"timeout": int}, uses=_PROCESS),
     "stop": StepForm("kill the command", {}, {}, {"killed": bool}, uses=_PROCESS),
+    "run_code": StepForm(
+        "run code in the interpreter's default context; error is the exception's name, or empty",
+        needs={"code": str},
+        takes={"envs": dict, "timeout": int},
+        shows={"text": str, "stdout": str, "stderr": str, "error": str, "results": int},
+        uses=_SANDBOX,
+    ),
     "processes": StepForm(
         "ask which commands run", {}, {}, {"count": int, "commands": list}, uses=_SANDBOX
     ),

@@ -23,7 +23,18 @@ try {
   answer({ problem: `the npm package e2b cannot be loaded from ${process.cwd()}: ${reason}` })
   process.exit(1)
 }
-const { Sandbox, CommandExitError } = sdk
+const { CommandExitError } = sdk
+const { Sandbox } = withInterpreter(sdk)
+
+/** The package that adds the code interpreter, where it is installed and stands on the same SDK. */
+function withInterpreter(sdk) {
+  try {
+    const interpreter = require('@e2b/code-interpreter')
+    return interpreter.CommandExitError === CommandExitError ? interpreter : sdk
+  } catch {
+    return sdk
+  }
+}
 
 /** The step cannot be played where it stands, or what it waits for never comes. */
 class Problem extends Error {}
@@ -185,6 +196,9 @@ const steps = {
   async kill({ sandbox }) {
     return { killed: await Sandbox.kill(idOf(sandbox)) }
   },
+  async snapshot({ sandbox, name }) {
+    return { snapshot_id: (await Sandbox.createSnapshot(idOf(sandbox), options({ name }))).snapshotId }
+  },
   async page({ pages, metadata, state, limit }) {
     if (!listings.has(pages)) {
       const paginator = Sandbox.list(options({ query: options({ metadata, state }), limit }))
@@ -249,6 +263,21 @@ const steps = {
   async stop({ sandbox, process: name }) {
     const { pid } = found(processes, name, 'command')
     return { killed: await (await boxOf(sandbox)).commands.kill(pid) }
+  },
+  async run_code({ sandbox, code, envs, timeout }) {
+    const box = await boxOf(sandbox)
+    if (!box.runCode) throw new Problem('run_code needs the npm package @e2b/code-interpreter')
+    const { text, logs, error, results } = await box.runCode(
+      code,
+      options({ envs, timeoutMs: inMs(timeout) }),
+    )
+    return {
+      text: text ?? '',
+      stdout: logs.stdout.join(''),
+      stderr: logs.stderr.join(''),
+      error: error?.name ?? '',
+      results: results.length,
+    }
   },
   async processes({ sandbox }) {
     const running = await (await boxOf(sandbox)).commands.list()

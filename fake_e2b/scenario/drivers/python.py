@@ -6,9 +6,9 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
-
-from e2b import AsyncSandbox, Sandbox
 
 from fake_e2b.scenario.drivers.port import Outcome
 from fake_e2b.scenario.drivers.python_steps import PythonSteps
@@ -16,6 +16,8 @@ from fake_e2b.scenario.drivers.watching import AsyncWatch, SyncWatch
 from fake_e2b.scenario.story import SdkName, Table
 
 _AT_ONCE = 32
+_SDK = "e2b_code_interpreter" if find_spec("e2b_code_interpreter") else "e2b"
+"""The code interpreter's package adds to the sandbox of the other, and changes nothing of it."""
 
 
 class PythonDriver:
@@ -24,7 +26,7 @@ class PythonDriver:
     sdk: SdkName = "python"
 
     def __init__(self, variables: Mapping[str, str]) -> None:
-        self._steps = PythonSteps(Sandbox, SyncWatch, variables)
+        self._steps = PythonSteps(import_module(_SDK).Sandbox, SyncWatch, variables)
         self._threads = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="scenario")
 
     def begin(self, do: str, arguments: Table) -> Future[Outcome]:
@@ -42,7 +44,7 @@ class AsyncPythonDriver:
     sdk: SdkName = "python-async"
 
     def __init__(self, variables: Mapping[str, str]) -> None:
-        self._steps = PythonSteps(AsyncSandbox, AsyncWatch, variables)
+        self._steps = PythonSteps(import_module(_SDK).AsyncSandbox, AsyncWatch, variables)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="scenario", daemon=True)
         self._thread.start()

@@ -125,6 +125,10 @@ class PythonSteps:
     async def _do_kill(self, sandbox: str) -> Table:
         return {"killed": await _value(self._class.kill(self._id(sandbox), **self._server))}
 
+    async def _do_snapshot(self, sandbox: str, name: str | None = None) -> Table:
+        kept = await _value(self._class.create_snapshot(self._id(sandbox), name, **self._server))
+        return {"snapshot_id": kept.snapshot_id}
+
     async def _do_page(self, pages: str, limit: int | None = None, **query: Any) -> Table:
         listing = self._pages.get(pages)
         if listing is None:
@@ -212,6 +216,21 @@ class PythonSteps:
     async def _do_stop(self, sandbox: str, process: str) -> Table:
         box = await self._box(sandbox)
         return {"killed": await _value(box.commands.kill(self._process(process).pid))}
+
+    async def _do_run_code(self, sandbox: str, code: str, **arguments: Any) -> Table:
+        box = await self._box(sandbox)
+        if not hasattr(box, "run_code"):
+            raise DriverError(
+                "run_code needs the code interpreter: pip install e2b-code-interpreter"
+            )
+        execution = await _value(box.run_code(code, **arguments))
+        return {
+            "text": execution.text or "",
+            "stdout": "".join(execution.logs.stdout),
+            "stderr": "".join(execution.logs.stderr),
+            "error": execution.error.name if execution.error else "",
+            "results": len(execution.results),
+        }
 
     async def _do_processes(self, sandbox: str) -> Table:
         box = await self._box(sandbox)
