@@ -13,7 +13,7 @@ from fake_e2b.backend.journal_metadata import SandboxMetadata
 from fake_e2b.domain.clock import from_datetime
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.forms import nearest
-from fake_e2b.domain.journal import JournalRecord, RecordKind
+from fake_e2b.domain.journal import NAMES, JournalRecord, RecordKind
 
 _GLOB = re.compile(r"[*?\[]")
 _REGEX = "re:"
@@ -31,7 +31,8 @@ class Query:
             clock.
         until: Where to stop: a sequence number, or an instant; that one is left out.
         kind: What the record is about.
-        operation: A name (``createSandbox``, ``processEnded``) or a pattern (``Process.*``).
+        operation: A name (``createSandbox``, ``processEnded``) or a pattern (``Process.*``). One
+            that is nearly a name is refused.
         method: The HTTP method.
         path: Text that the path contains.
         sandbox_id: The sandbox it was for.
@@ -164,7 +165,11 @@ def _between(
 
 def _by_operation(records: list[JournalRecord], wanted: str) -> list[JournalRecord]:
     if not _GLOB.search(wanted):
-        return [record for record in records if record.operation == wanted]
+        found = [record for record in records if record.operation == wanted]
+        if not found and wanted not in NAMES and (meant := nearest(wanted, NAMES)):
+            # A test's own note may have any name, but hardly one that is nearly another.
+            raise UsageError(f"there is no operation or event {wanted!r}{meant}")
+        return found
     matches = re.compile(fnmatch.translate(wanted)).match
     names = {name for name in {record.operation for record in records} if matches(name)}
     return [record for record in records if record.operation in names]

@@ -18,11 +18,9 @@ from fake_e2b.backend.journal_fields import Condition, Difference
 from fake_e2b.backend.journal_metadata import SandboxMetadata
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.forms import nearest
-from fake_e2b.domain.journal import EVENTS, JournalRecord
-from fake_e2b.domain.operations import OPERATIONS, UNKNOWN
+from fake_e2b.domain.journal import EVENTS, NAMES, JournalRecord
 
 _GLOB = re.compile(r"[*?\[]")
-_NAMES = frozenset({operation.name for operation in OPERATIONS} | {"port", UNKNOWN} | set(EVENTS))
 _COMPARED = 500
 """Records, the newest, among which the nearest is looked for."""
 _TEXT_COMPARED = 200
@@ -79,7 +77,7 @@ class Wanted:
         Raises:
             UsageError: No such operation, field or operator.
         """
-        names = _NAMES.union(noted)
+        names = NAMES.union(noted)
         if operation not in names and not (
             _GLOB.search(operation) and fnmatch.filter(names, operation)
         ):

@@ -11,6 +11,7 @@ from typing import Any, Literal
 from fake_e2b.domain.command_line import command_of
 from fake_e2b.domain.journal_curl import curl_command
 from fake_e2b.domain.journal_sdk import sdk_call
+from fake_e2b.domain.operations import OPERATIONS, UNKNOWN
 
 RECORD_KEY = "fake_e2b.record"
 """The ASGI scope's key under which those who serve a request find its record."""
@@ -53,6 +54,9 @@ EVENTS: Mapping[str, RecordKind] = {
     "stubCalled": RecordKind.STUB,
 }
 """What a record that is no request has as its operation, and of which kind it is then."""
+
+NAMES = frozenset({operation.name for operation in OPERATIONS} | {"port", UNKNOWN} | set(EVENTS))
+"""All that records are called, but for a test's own notes."""
 
 
 class Excerpt:

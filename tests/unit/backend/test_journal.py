@@ -327,6 +327,7 @@ def test_records_are_found_between_instants(journal, clock):
     [
         ({"comand": "x"}, "did you mean 'command'?"),
         ({"kind": "requests"}, "did you mean 'request'?"),
+        ({"operation": "creatSandbox"}, "did you mean 'createSandbox'?"),
         ({"since": datetime(2026, 1, 1)}, "no time zone"),  # noqa: DTZ001
         ({"command": "re:("}, "no regular expression"),
     ],
@@ -403,3 +404,9 @@ def test_the_instants_of_both_clocks_are_one_number_while_they_agree():
     assert (apart.at_ns, apart.real_ns) == (9_000_000, 5_000_000)
     journal.clear()
     assert journal.size == 0
+
+
+def test_a_note_may_be_called_nearly_like_something_else(journal):
+    assert journal.records(operation="my own words") == []
+    note = journal.note("createSandboxes")
+    assert journal.records(operation="createSandboxes") == [note]
