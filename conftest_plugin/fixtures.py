@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conftest_plugin.live import LiveE2B, is_live
-from conftest_plugin.report import keep
 from conftest_plugin.settings import OF_THE_TEST, SERVER_OPTIONS, options_of_marker, setting
 from conftest_plugin.watched import WATCHED, Watched
 
@@ -86,7 +85,7 @@ def fake_e2b(request: pytest.FixtureRequest) -> Iterator[FakeE2B | LiveE2B]:
 
     fake = _server(request, {n: value for n, value in marked.items() if n not in OF_THE_TEST})
     fake.reset()
-    watched = request.node.stash[WATCHED] = Watched(request.node, fake, marked, keep)
+    watched = request.node.stash[WATCHED] = Watched(request.node, fake, marked)
     with activated(fake):
         yield fake
     problems = watched.close()

@@ -6,6 +6,7 @@ docs/pytest.md has every option; `settings.OPTIONS` is the table.
 from __future__ import annotations
 
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,8 +30,9 @@ from conftest_plugin.fixtures import (
 )
 from conftest_plugin.live import OPTION as LIVE
 from conftest_plugin.live import check_live, is_live, skip_before_setup
+from conftest_plugin.page import write_page
 from conftest_plugin.report import sections
-from conftest_plugin.settings import OPTIONS, check_settings
+from conftest_plugin.settings import OPTIONS, check_settings, setting
 from conftest_plugin.watched import WATCHED
 
 __all__ = [
@@ -83,6 +85,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", _MARKER)
     check_settings(config)
     check_live(config)
+    folder = setting(config, "report")
+    if folder is not None:
+        # Workers of pytest-xdist get the options, and may have another working folder.
+        config.option.fake_e2b_report = str(config.invocation_params.dir / folder)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -117,5 +123,13 @@ def pytest_runtest_makereport(
     report = yield
     watched = item.stash.get(WATCHED, None)
     if report.failed and watched is not None:
-        report.sections += sections(watched, report)
+        snapshot = watched.snapshot()
+        shown = list(sections(snapshot))
+        watched.failures[report.when or "call"] = report.longreprtext
+        folder = setting(item.config, "report")
+        if folder is not None:
+            output = dict(report.sections)
+            page = write_page(Path(folder), item.nodeid, watched.failures, output, snapshot)
+            shown[-1] = (shown[-1][0], f"{shown[-1][1]}\npage: {page}")
+        report.sections += shown
     return report

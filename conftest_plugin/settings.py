@@ -113,11 +113,12 @@ OPTIONS: Mapping[str, Option] = {
             default=DEFAULT,
             metavar="POLICY",
         ),
+        Option("report", _text, "write one HTML page for each failed test", metavar="DIR"),
     )
 }
 SERVER_OPTIONS = ("runtime", "clock", "profile", "seed")
 """Those that are options of `FakeE2B` as well."""
-OF_THE_TEST = frozenset(OPTIONS) - frozenset(SERVER_OPTIONS)
+OF_THE_TEST = frozenset(OPTIONS) - {*SERVER_OPTIONS, "report"}
 """What a marker says about the test and not about its server."""
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from conftest_plugin.expected import expected_lines
 from conftest_plugin.settings import for_test
+from conftest_plugin.snapshot import Snapshot, take
 
 if TYPE_CHECKING:
     from fake_e2b.testing import FakeE2B, Finding
@@ -29,7 +30,6 @@ class Watched:
     Args:
         fake: Freshly reset; what is recorded from now on is this test's.
         marked: What its marker says.
-        keep: Called while everything is there still, to keep what reports show.
     """
 
     def __init__(
@@ -37,7 +37,6 @@ class Watched:
         item: pytest.Item,
         fake: FakeE2B,
         marked: Mapping[str, Any],
-        keep: Callable[[Watched], None],
     ) -> None:
         from fake_e2b.testing import CallSites  # only where a test asks, see options_of_marker
 
@@ -46,9 +45,9 @@ class Watched:
         self.since = fake.journal.mark()
         self.start_ns = fake.clock.now_ns()
         self.sites = CallSites(fake, item.path, item.config.rootpath)
-        self.kept: tuple[str, str] | None = None
-        """What `report.sections` shows once the fake goes on with the next test."""
-        self.keep = keep
+        self.failures: dict[str, str] = {}
+        """What went wrong, by when, for its page."""
+        self._kept: Snapshot | None = None
         self._marked = marked
         self._gates: list[Finding] = []
         self._expected: frozenset[int] | None = None
@@ -56,6 +55,15 @@ class Watched:
     def setting(self, name: str) -> Any:
         """What holds for this test."""
         return for_test(self.item.config, self._marked, name)
+
+    def snapshot(self) -> Snapshot:
+        """What there is to show: now, or as it was at the test's end."""
+        if self._kept is not None:
+            return self._kept
+        found = [*self._gates, *self.fake.leaks(since=self.since)]
+        # What is left is not left before the fixtures have ended.
+        misused = [each for each in found if not each.is_leak or each.kind == "gate"]
+        return take(self, [self.said(each) for each in misused if not self._is_expected(each)])
 
     # -- the end of the test ----------------------------------------------------------------------
 
@@ -93,7 +101,8 @@ class Watched:
         from fake_e2b.testing import FakeE2BLeakWarning, FakeE2BMisuseWarning  # see __init__
 
         findings = self.findings()
-        self.keep(self)
+        said = [self.said(each) for each in findings if not self._is_expected(each)]
+        self._kept = take(self, said)
         self.sites.close()
         if any(finding.is_leak for finding in findings):
             self.fake.reset()

@@ -120,8 +120,7 @@ class CallSites:
 
     def _look(self, record: JournalRecord) -> CallSite:
         stacks = list(self._stacks())
-        self._open = {call: each for call, each in self._open.items() if each.is_open}
-        waiting = [each for each in stacks if each.waits and each.call not in self._open]
+        waiting = self._unanswered(stacks)
         if len(waiting) == 1:
             self._open[waiting[0].call] = record
         lines = tuple(dict.fromkeys(each.line for each in waiting if each.line is not None))
@@ -130,6 +129,16 @@ class CallSites:
         # Best what waits for something else: the test, for those that it has started.
         near = sorted((each for each in stacks if each.line), key=lambda each: each.waits)
         return CallSite(near=near[0].line if near else None)
+
+    def _unanswered(self, stacks: Sequence[_Stack]) -> Sequence[_Stack]:
+        """Those that a new request may come from."""
+        self._open = {call: each for call, each in self._open.items() if each.is_open}
+        waiting = [each for each in stacks if each.waits]
+        free = [each for each in waiting if each.call not in self._open]
+        if free:
+            return free
+        # A call whose answer has begun may have returned, and one like it may be there now.
+        return [each for each in waiting if self._open[each.call].status is not None]
 
     def _stacks(self) -> Iterator[_Stack]:
         loops = []
@@ -144,7 +153,7 @@ class CallSites:
                 if frame.f_code.co_name == "run_forever" and "self" in frame.f_code.co_varnames:
                     loops.append(frame.f_locals["self"])
                 frame = frame.f_back
-            stack = self._stack(frames, thread)
+            stack = self._stack(frames, thread, alone=True)
             if stack is not None:
                 yield stack
         for loop in loops:
@@ -153,20 +162,28 @@ class CallSites:
                 if stack is not None:
                     yield stack
 
-    def _stack(self, frames: Sequence[FrameType], owner: int) -> _Stack | None:
-        """What stands on a stack, innermost first; None: nothing of the user's code."""
+    def _stack(
+        self, frames: Sequence[FrameType], owner: int, *, alone: bool = False
+    ) -> _Stack | None:
+        """What stands on a stack, innermost first; None: nothing that says anything.
+
+        Args:
+            alone: Whether a client counts where nothing of the user's code stands behind it. Tasks
+                of that kind are the clients' own helpers.
+        """
         waits, call, nearest, in_test = False, owner, None, list[int]()
         for frame in frames:
             kind = self._kind(frame)
             if kind is _Kind.CLIENT and nearest is None:
-                waits, call = True, hash((owner, id(frame)))
+                waits, call = True, id(frame)
             elif kind is _Kind.TEST:
                 in_test.append(frame.f_lineno or 0)
                 nearest = nearest or frame
             elif kind in (_Kind.OWN, _Kind.FIXTURE):
                 nearest = nearest or frame
         if nearest is None:
-            return None
+            return _Stack(None, waits, hash((owner, call))) if waits and alone else None
+        call = hash((owner, call, nearest.f_lasti))
         if in_test:
             return _Stack(Line(self._shown(self._file), in_test[0], tuple(in_test)), waits, call)
         if self._kind(nearest) is _Kind.FIXTURE:

@@ -170,8 +170,11 @@ CALLS = """
     import pytest
     from e2b import AsyncSandbox, Sandbox
 
+    opened = []
+
     def test_plain(fake_e2b):
-        Sandbox.create()
+        for _ in range(2):
+            opened.append(Sandbox.create().commands.run("sleep 60", background=True))
         app.make()
 
     @pytest.mark.asyncio
@@ -225,21 +228,20 @@ def test_each_comes_with_the_line_that_made_the_call(inner):
     said = [line.strip() for line in run.outlines if "called from " in line or "ERROR at" in line]
     expected = [
         "ERROR at teardown of test_plain",
-        "called from test_calls.py:11",
-        "called from test_calls.py:12",
+        *["called from test_calls.py:14"] * 2,
+        "called from test_calls.py:15",
+        *["called from test_calls.py:14"] * 2,
         "ERROR at teardown of test_awaited",
-        "called from test_calls.py:17",
-        "called from test_calls.py:17",
-        "called from test_calls.py:21",
+        *["called from test_calls.py:20"] * 2,
+        "called from test_calls.py:24",
         "ERROR at teardown of test_together",
-        "called from test_calls.py:25",
-        "called from out of sight (the test was at test_calls.py:28)",
+        "called from test_calls.py:28",
+        "called from out of sight (the test was at test_calls.py:31)",
         "ERROR at teardown of test_gathered",
-        "called from out of sight (the test was at test_calls.py:32)",
-        "called from out of sight (the test was at test_calls.py:32)",
+        *["called from out of sight (the test was at test_calls.py:35)"] * 2,
         "ERROR at teardown of test_elsewhere",
-        "called from out of sight (the test was at test_calls.py:36)",
+        "called from out of sight (the test was at test_calls.py:39)",
         "ERROR at teardown of test_fixture",
-        "called from test_calls.py:40",
+        "called from test_calls.py:43",
     ]
     assert [line.strip("_ ") for line in said] == expected

@@ -164,10 +164,16 @@ def test_workers_of_xdist_have_a_server_each(inner):
         def test_sandbox(e2b_sandbox, fake_e2b, worker_id, number, pytestconfig):
             assert e2b_sandbox.commands.run("echo hi").stdout == "hi\\n"
             (pytestconfig.rootpath / f"{worker_id}-{number}.url").write_text(fake_e2b.url)
+
+        def test_failing(e2b_sandbox):
+            raise AssertionError
         """
     )
-    run = inner.runpytest_subprocess("-n2", "--fake-e2b-leaks=error")
-    run.assert_outcomes(passed=4)
+    options = ("-n2", "--fake-e2b-leaks=error", "--fake-e2b-report=pages")
+    run = inner.runpytest_subprocess(*options, "--fake-e2b-runtime=local")
+    run.assert_outcomes(passed=4, failed=1)
+    (page,) = (inner.path / "pages").iterdir()
+    run.stdout.fnmatch_lines([f"page: {page}"])
     urls: dict[str, set[str]] = {}
     for path in inner.path.glob("*.url"):
         urls.setdefault(path.name.partition("-")[0], set()).add(path.read_text())
