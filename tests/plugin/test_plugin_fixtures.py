@@ -8,7 +8,7 @@ pytest_plugins = ["pytester"]
 INI = """
 [pytest]
 asyncio_default_fixture_loop_scope = function
-addopts = -p no:cacheprovider
+addopts = -p no:cacheprovider -p no:schemathesis -p no:hypothesispytest -p no:pytest_cov
 filterwarnings = error
 """
 
@@ -33,7 +33,7 @@ def test_a_test_gets_a_sandbox_by_asking_for_it(inner):
             assert Sandbox.list().next_items() == []
         """
     )
-    inner.runpytest_subprocess().assert_outcomes(passed=2)
+    inner.runpytest_inprocess().assert_outcomes(passed=2)
 
 
 def test_each_test_finds_an_empty_fake_on_the_same_server(inner):
@@ -96,25 +96,17 @@ def test_names_of_sandboxes_lead_to_the_fake_inside_the_test_alone(inner):
 
 
 @pytest.mark.parametrize("mode", ["strict", "auto"])
-def test_async_tests_of_pytest_asyncio_get_an_async_sandbox(inner, mode):
+def test_async_tests_get_an_async_sandbox(inner, mode):
     inner.makepyfile(
-        """
+        test_asyncio="""
         import pytest
 
         @pytest.mark.asyncio
         async def test_sandbox(e2b_async_sandbox):
             result = await e2b_async_sandbox.commands.run("echo hi")
             assert result.stdout == "hi\\n"
-        """
-    )
-    run = inner.runpytest_subprocess("-o", f"asyncio_mode={mode}", "--fake-e2b-leaks=error")
-    run.assert_outcomes(passed=1)
-
-
-@pytest.mark.parametrize("mode", ["strict", "auto"])
-def test_async_tests_of_anyio_get_an_async_sandbox(inner, mode):
-    inner.makepyfile(
-        """
+        """,
+        test_anyio="""
         import pytest
 
         @pytest.fixture
@@ -125,13 +117,13 @@ def test_async_tests_of_anyio_get_an_async_sandbox(inner, mode):
         async def test_sandbox(e2b_async_sandbox):
             result = await e2b_async_sandbox.commands.run("echo hi")
             assert result.stdout == "hi\\n"
-        """
+        """,
     )
-    run = inner.runpytest_subprocess("-o", f"asyncio_mode={mode}", "--fake-e2b-leaks=error")
-    run.assert_outcomes(passed=1)
+    run = inner.runpytest_inprocess("-o", f"asyncio_mode={mode}", "--fake-e2b-leaks=error")
+    run.assert_outcomes(passed=2)
 
 
-def test_anyio_alone_is_enough(inner):
+def test_anyio_alone_is_enough_and_without_it_the_need_is_said(inner):
     inner.makepyfile(
         """
         import pytest
@@ -140,17 +132,14 @@ def test_anyio_alone_is_enough(inner):
         @pytest.mark.parametrize("anyio_backend", ["asyncio"])
         async def test_sandbox(anyio_backend, e2b_async_sandbox):
             assert await e2b_async_sandbox.is_running()
+
+        def test_plain(e2b_async_sandbox):
+            pass
         """
     )
     inner.makeini(INI.replace("asyncio_default_fixture_loop_scope = function", ""))
-    inner.runpytest_subprocess("-p", "no:asyncio").assert_outcomes(passed=1)
-
-
-def test_an_async_sandbox_needs_something_that_runs_async_tests(inner):
-    inner.makepyfile("def test_sandbox(e2b_async_sandbox): pass")
-    inner.makeini(INI.replace("asyncio_default_fixture_loop_scope = function", ""))
     run = inner.runpytest_subprocess("-p", "no:asyncio")
-    run.assert_outcomes(errors=1)
+    run.assert_outcomes(passed=1, errors=1)
     run.stdout.fnmatch_lines(["*needs pytest-asyncio, or anyio*"])
 
 
@@ -346,4 +335,4 @@ def test_a_test_can_have_tls_after_others_had_none(inner):
             Sandbox.create().kill()
         """
     )
-    inner.runpytest_subprocess().assert_outcomes(passed=3)
+    inner.runpytest_inprocess().assert_outcomes(passed=3)

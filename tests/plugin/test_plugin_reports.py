@@ -5,11 +5,12 @@ import pytest
 
 pytest_plugins = ["pytester"]
 
-# Runs that show warnings are in processes of their own: here all warnings are errors.
+# Inner runs in this process would inherit that warnings are errors.
 INI = """
 [pytest]
 asyncio_default_fixture_loop_scope = function
 addopts = -p no:cacheprovider
+filterwarnings = default
 """
 LEAKING = """
 from e2b import Sandbox
@@ -139,7 +140,7 @@ def test_a_failed_test_without_requests_says_so(inner):
 
 def test_a_sandbox_left_running_is_a_warning_and_gone_for_the_next_test(inner):
     inner.makepyfile(test_it=LEAKING)
-    run = inner.runpytest_subprocess()
+    run = inner.runpytest_inprocess()
     run.assert_outcomes(passed=2, warnings=1)
     run.stdout.fnmatch_lines(
         [
@@ -174,9 +175,9 @@ def test_a_sandbox_left_running_is_an_error_when_asked_for(inner, how):
 
 def test_a_sandbox_left_running_can_be_allowed(inner):
     inner.makepyfile(test_it=LEAKING)
-    inner.runpytest_subprocess("--fake-e2b-leaks=ignore").assert_outcomes(passed=2, warnings=0)
+    inner.runpytest_inprocess("--fake-e2b-leaks=ignore").assert_outcomes(passed=2, warnings=0)
     inner.makeini(INI + "fake_e2b_leaks = ignore\n")
-    run = inner.runpytest_subprocess("--fake-e2b-leaks=warn")
+    run = inner.runpytest_inprocess("--fake-e2b-leaks=warn")
     run.assert_outcomes(passed=2, warnings=1)
 
 
