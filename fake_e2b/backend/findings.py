@@ -12,8 +12,11 @@ from fake_e2b.domain.operations import UNKNOWN
 
 _STREAMS = frozenset({"Process.Start", "Process.Connect", "Filesystem.WatchDir", "execute", "port"})
 _RUNS = frozenset({"Process.Start", "Process.Connect", "execute"})
-_ASKING = frozenset({"envd.health", "interpreter.health", "killSandbox", "getSandbox"})
-"""Whoever asks these may well ask them of a sandbox that is gone."""
+_ASKING = frozenset(
+    {"envd.health", "interpreter.health", "killSandbox", "getSandbox", "connectSandbox"}
+    | {"getSandboxLogs", "getSandboxMetrics"}
+)
+"""Whoever asks these may well ask them of a sandbox that is gone: connect, else create anew."""
 _NO_SUCH_ROUTE = (404, 405)
 _NOT_BUILT = 501
 _REFUSED = 400

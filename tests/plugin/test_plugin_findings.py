@@ -90,6 +90,10 @@ MISUSE = """
         assert not e2b_sandbox.is_running()
         assert not e2b_sandbox.kill()
         try:
+            e2b_sandbox.connect()
+        except SandboxException:
+            pass
+        try:
             e2b_sandbox.commands.run("echo late")
         except SandboxException:
             pass
@@ -143,7 +147,7 @@ def test_what_was_misused_is_named(inner):
         [
             "*ERROR at teardown of test_killed*",
             "used a sandbox after killing it: Process.Start* in i*",
-            "    called from test_misuse.py:11",
+            "    called from test_misuse.py:15",
             "*ERROR at teardown of test_cut*",
             "Process.Start*was cut by its own timeout of 0.2 s",
             "*ERROR at teardown of test_expired*",
