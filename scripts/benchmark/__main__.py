@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import copies
+import faults
 import journal
 import measures
 import ports
@@ -29,7 +30,7 @@ def main() -> None:
 
     rows: list[Row] = []
     with server("canned") as canned, server("fake") as fake:
-        for module in (measures, runtimes, ports, copies, journal):
+        for module in (measures, runtimes, ports, copies, journal, faults):
             for measure in module.MEASURES:
                 name = f"{module.__name__}.{measure.__name__}"
                 if options.only not in name:

@@ -18,15 +18,21 @@ import canned
 from e2b import Sandbox
 
 from fake_e2b import FakeE2B
+from fake_e2b.admin.recorder import identify
 from fake_e2b.domain.errors import RuntimeUnavailableError
 from fake_e2b.runtime.auto import AutoRuntime
 from fake_e2b.runtime.isolated import IsolatedRuntime
+from fake_e2b.server.dispatch import Own
+from fake_e2b.server.gateway import Gateway
 from fake_e2b.server.host import ServerThread, listen
 from fake_e2b.server.settings import RuntimeName
+from fake_e2b.server.streams import Receive, Scope, Send
+from fake_e2b.wire.host import Destination
 
-Kind = Literal["canned", "fake", "isolated", "unpooled", "local"]
+Kind = Literal["canned", "fake", "isolated", "unpooled", "local", "unsteered"]
 """Replies made beforehand; the fake as it is by default; with a runtime of that name, ``unpooled``
-being the isolated one without guests made ahead."""
+being the isolated one without guests made ahead, ``unsteered`` the local one without the layer
+that performs fault rules."""
 
 
 class NoServerError(Exception):
@@ -73,7 +79,7 @@ def _serve(kind: str) -> None:
         thread.stop()
         return
     names: dict[str, RuntimeName] = {"unpooled": "isolated", "isolated": "isolated"}
-    names |= {"local": "local", "fake": "auto"}
+    names |= {"local": "local", "unsteered": "local", "fake": "auto"}
     try:
         fake = FakeE2B(runtime=names[kind]).start()
     except RuntimeUnavailableError as refusal:
@@ -81,8 +87,20 @@ def _serve(kind: str) -> None:
         return
     if kind == "unpooled":
         _drain(fake)
+    if kind == "unsteered":
+        Gateway._dispatch = _dispatch_straight  # type: ignore[method-assign]
     _until_stdin_closes(fake.url, fake.api_key)
     fake.stop()
+
+
+async def _dispatch_straight(self: Gateway, scope: Scope, receive: Receive, send: Send) -> None:
+    """`Gateway._dispatch` as it would be if there were no rules."""
+    where = self._where(scope)
+    if isinstance(where, Destination):
+        identify(scope, sandbox_id=where.sandbox_id, port=where.port)
+    elif where is Own.CONTROL:
+        identify(scope)
+    await self._answer(scope, receive, send)
 
 
 def _drain(fake: FakeE2B) -> None:
