@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from fake_e2b.scenario.stage import Stage, own_fake, target
 from fake_e2b.scenario.story import SDKS, Scenario
 
 _FAILED = 1
+_INTERRUPTED = 128 + signal.SIGINT
 _FILE_HELP = "a TOML file, or the name of a scenario that comes with the package"
 
 
@@ -79,7 +82,7 @@ def _add_run(actions: Any) -> None:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    """Play all; 0, or 1 when one did not go as told.
+    """Play all; 0, 1 when one did not go as told, 130 after Ctrl-C.
 
     Raises:
         UsageError: A file can't be understood, or not be played there.
@@ -90,9 +93,13 @@ def _run(arguments: argparse.Namespace) -> int:
     if arguments.target is not None and arguments.seed is not None:
         raise UsageError("--seed goes without --target: a server that runs has its own")
     performances = []
-    with Drivers(arguments.sdk, Path.cwd()) as drivers:
-        for scenario in scenarios:
-            performances.append(_played(scenario, arguments, drivers))
+    try:
+        with Drivers(arguments.sdk, Path.cwd()) as drivers:
+            for scenario in scenarios:
+                performances.append(_played(scenario, arguments, drivers))
+    except KeyboardInterrupt:
+        print("fake-e2b: interrupted; what the story made is gone", file=sys.stderr)
+        return _INTERRUPTED
     if arguments.json:
         print(report.as_json(performances))
     failed = sum(each.problem is not None for each in performances)

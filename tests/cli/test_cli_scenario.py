@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 import json
+import signal
 import socket
+import subprocess
 
 import pytest
 
 from fake_e2b import FakeE2B
 from fake_e2b.cli.main import main
-from tests.helpers.script import run_script
+from tests.helpers.script import SCRIPT, clean_environment, run_script
 from tests.scenario.stories import FOLDER, HEAD
 
 
@@ -62,6 +64,30 @@ def test_it_plays_on_a_server_that_runs(capsys):
         )
     assert status == 0, said.out
     assert "python-async)" in said.out
+
+
+def test_ctrl_c_takes_back_what_the_story_made(tmp_path):
+    path = tmp_path / "long.toml"
+    path.write_text(
+        HEAD + '[[step]]\ndo = "create"\n[[step]]\ndo = "run"\ncommand = "sleep 600"\ntimeout = 0\n'
+    )
+    with FakeE2B(runtime="local", set_environment=False) as fake:
+        with subprocess.Popen(
+            [*SCRIPT, "scenario", "run", str(path), "--target", fake.url],
+            env=clean_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as playing:
+            try:
+                fake.journal.wait_for("processStarted", timeout_s=60)
+                playing.send_signal(signal.SIGINT)
+                _, said = playing.communicate(timeout=60)
+            finally:
+                playing.kill()
+        assert said == "fake-e2b: interrupted; what the story made is gone\n"
+        assert playing.returncode == 128 + signal.SIGINT
+        assert not fake.sandboxes()
 
 
 def test_all_are_listed(capsys):
