@@ -155,6 +155,84 @@ class SecretsModel:
         return self.secrets.pop(name.lower(), None) is not None
 
 
+@dataclass(slots=True)
+class VolumeModel:
+    """A volume as a dict from path to bytes; None stands for a folder. The root is ``"/"``.
+
+    The methods answer with the name of the refusal, or None when the operation succeeds, and
+    leave behind what the service leaves behind.
+    """
+
+    entries: dict[str, bytes | None] = field(default_factory=lambda: {"/": None})
+
+    def kind(self, path: str) -> str:
+        """``"file"``, ``"directory"``, ``"missing"`` or ``"below a file"``."""
+        for above in _above_in_volume(path):
+            if self.entries.get(above) is not None:
+                return "below a file"
+        if path not in self.entries:
+            return "missing"
+        return "directory" if self.entries[path] is None else "file"
+
+    def _open_way(self, path: str, *, force: bool) -> str | None:
+        if self.kind(path) == "below a file":
+            return "below a file"
+        missing = [each for each in _above_in_volume(path) if each not in self.entries]
+        if missing and not force:
+            return "missing"
+        self.entries |= dict.fromkeys(missing, None)
+        return None
+
+    def make_dir(self, path: str, *, force: bool) -> str | None:
+        refusal = self._open_way(path, force=force)
+        if refusal is not None:
+            return refusal
+        if path in self.entries:
+            return None if force and self.entries[path] is None else "exists"
+        self.entries[path] = None
+        return None
+
+    def write(self, path: str, data: bytes, *, force: bool) -> str | None:
+        refusal = self._open_way(path, force=force)
+        if refusal is not None:
+            return refusal
+        if path in self.entries and not force:
+            return "exists"
+        if self.entries.get(path, b"") is None:
+            return "is a directory"
+        self.entries[path] = data
+        return None
+
+    def remove(self, path: str) -> str | None:
+        if path == "/":
+            return "root"
+        kind = self.kind(path)
+        if kind in ("missing", "below a file"):
+            return kind
+        for each in [e for e in self.entries if e == path or e.startswith(f"{path}/")]:
+            del self.entries[each]
+        return None
+
+    def tree(self, path: str, depth: int) -> list[str]:
+        """What is below a folder: each folder before what is in it, byte order in each."""
+        prefix = path.rstrip("/") + "/"
+        children = [
+            each
+            for each in self.entries
+            if each.startswith(prefix) and each != "/" and "/" not in each[len(prefix) :]
+        ]
+        found: list[str] = []
+        for child in sorted(children, key=str.encode):
+            found.append(child)
+            if self.entries[child] is None and depth > 1:
+                found += self.tree(child, depth - 1)
+        return found
+
+
+def _above_in_volume(path: str) -> list[str]:
+    return [above for above in _above(path) if above]
+
+
 def _above(path: str) -> list[str]:
     parts = path.split("/")
     return ["/".join(parts[:end]) for end in range(1, len(parts))]

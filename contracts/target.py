@@ -58,6 +58,12 @@ class Target:
             connection["domain"] = self.domain
         return connection
 
+    def control(self) -> Connection:
+        """The options of calls that only the control plane answers, of volumes and secrets."""
+        connection = self.connection()
+        connection.pop("sandbox_url", None)
+        return connection
+
     def can(self, capability: Capability) -> bool:
         """Whether contracts that need `capability` may run."""
         return capability in self.capabilities

@@ -16,7 +16,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from ..model import SecretsModel
 from ..refusal import refusal_of
 from ..strategies import SECRET_METADATA, SECRET_NAMES
-from ..target import Connection, Target
+from ..target import Target
 
 VALUES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=50)
 
@@ -32,11 +32,7 @@ class Secrets(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.options: Connection = {"api_key": self.target.api_key}
-        if self.target.api_url is not None:
-            self.options["api_url"] = self.target.api_url
-        if self.target.domain is not None:
-            self.options["domain"] = self.target.domain
+        self.options = self.target.control()
         self.prefix = f"run-{uuid.uuid4().hex[:12]}-"  # noqa: TID251  one run on a shared account
         self.model = SecretsModel()
         self.ids: dict[str, str] = {}

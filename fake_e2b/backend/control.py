@@ -22,6 +22,7 @@ from fake_e2b.backend.template_catalog import TemplateCatalog
 from fake_e2b.backend.template_tags import TemplateTags
 from fake_e2b.backend.templates import Templates
 from fake_e2b.backend.together import Together, one_by_one
+from fake_e2b.backend.volumes import Volumes
 from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.ids import IdSource
 from fake_e2b.domain.ports import Event, LayerID, Runtime
@@ -91,6 +92,7 @@ class ControlBackend:
         self.metrics = Metrics(store, clock)
         self.logs = Logs(clock)
         self.idempotency = Idempotency(clock, settings.idempotency_window_s)
+        self.volumes = Volumes(ids, clock, runtime, token_s=settings.volume_token_s)
         self.sandboxes = Sandboxes(
             store=store,
             clock=clock,
@@ -100,6 +102,7 @@ class ControlBackend:
             templates=self.templates,
             builds=self.builds,
             teams=self.teams,
+            volumes=self.volumes,
             make_event=make_event,
             sign=sign,
             together=together,
@@ -118,9 +121,10 @@ class ControlBackend:
         return self._listing if past is None else Listing(past)
 
     async def reset(self) -> None:
-        """Kill every sandbox; forget secrets, logs, metrics and idempotency keys."""
+        """Kill every sandbox; forget secrets, volumes, logs, metrics and idempotency keys."""
         await self.sandboxes.reset()
         self.metrics.clear()
         self.logs.clear()
         self.idempotency.clear()
         self.secrets.clear()
+        await self.volumes.reset()

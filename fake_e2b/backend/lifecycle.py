@@ -123,7 +123,9 @@ class Lifecycle:
         self._take_slot(team)
         guest: Guest | None = None
         try:
-            guest = await self._runtime.create(sandbox.sandbox_id, base=base, limits=sandbox.limits)
+            guest = await self._runtime.create(
+                sandbox.sandbox_id, base=base, limits=sandbox.limits, mounts=sandbox.mounts
+            )
             machine = await self._machines(sandbox, guest, fresh=True)
             if epoch != self._epoch:
                 raise ControlError(ControlKind.CREATE_FAILED)

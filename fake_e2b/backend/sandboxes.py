@@ -23,6 +23,7 @@ from fake_e2b.backend.teams import Teams
 from fake_e2b.backend.template_builds import TemplateBuilds
 from fake_e2b.backend.templates import Templates
 from fake_e2b.backend.together import Together
+from fake_e2b.backend.volumes import Volumes
 from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.due import Deadline, Happening, Outcome
@@ -71,6 +72,7 @@ class Sandboxes:
         templates: What sandboxes start from.
         builds: Makes their files.
         teams: Who owns them.
+        volumes: What can be mounted in them.
         make_event: Makes the flags that waiting requests await.
         sign: Computes the signature of a file URL.
         together: Awaits several steps at once.
@@ -90,6 +92,7 @@ class Sandboxes:
         templates: Templates,
         builds: TemplateBuilds,
         teams: Teams,
+        volumes: Volumes,
         make_event: Callable[[], Event],
         sign: Sign,
         together: Together,
@@ -102,6 +105,7 @@ class Sandboxes:
         self._ids = ids
         self._templates = templates
         self._builds = builds
+        self._volumes = volumes
         self._sign = sign
         self._together = together
         self._lifecycle = Lifecycle(
@@ -136,7 +140,12 @@ class Sandboxes:
             ControlError: The first check that fails, see `fake_e2b.backend.admission`.
         """
         template, build = self._templates.resolve(team, request.template)
-        network = admit(request, team, template, has_volume=lambda name: False)
+        network = admit(
+            request,
+            team,
+            template,
+            has_volume=lambda name: self._volumes.find(team.team_id, name) is not None,
+        )
         sandbox = self._new_sandbox(team, template, build, request, network)
         base = await self._builds.layer(build)
         await self._lifecycle.launch(sandbox, team, request.timeout_s, base=base)
@@ -180,6 +189,7 @@ class Sandboxes:
             network=network,
             iam_tokens={name: dict(token) for name, token in request.iam_tokens.items()},
             volume_mounts=[dict(mount) for mount in request.volume_mounts],
+            mounts=self._volumes.mounts(team, request.volume_mounts),
             limits=template.limits,
             setup=build.setup,
         )

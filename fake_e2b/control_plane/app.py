@@ -22,6 +22,7 @@ from fake_e2b.control_plane import (
     snapshots,
     tags,
     templates,
+    volumes,
 )
 from fake_e2b.control_plane.auth import (
     USER_OPERATIONS,
@@ -33,6 +34,7 @@ from fake_e2b.control_plane.call import Call, Route
 from fake_e2b.control_plane.http import (
     TEXT,
     Answer,
+    App,
     Body,
     ClientGoneError,
     Receive,
@@ -91,6 +93,10 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", "/sandboxes/{sandboxID}/timeout"): sandboxes.set_timeout,
     ("POST", "/sandboxes/{sandboxID}/refreshes"): sandboxes.refresh,
     ("PUT", "/sandboxes/{sandboxID}/network"): sandboxes.update_network,
+    ("GET", "/volumes"): volumes.list_all,
+    ("POST", "/volumes"): volumes.create,
+    ("GET", "/volumes/{volumeID}"): volumes.detail,
+    ("DELETE", "/volumes/{volumeID}"): volumes.delete,
     ("GET", "/secrets"): secrets.list_page,
     ("POST", "/secrets"): secrets.create,
     ("GET", "/secrets/{secretID}"): secrets.detail,
@@ -110,8 +116,9 @@ class _Operation:
 class ControlPlane:
     """An ASGI app; see `control_plane_app`."""
 
-    def __init__(self, backend: ControlBackend) -> None:
+    def __init__(self, backend: ControlBackend, volume_content: App | None) -> None:
         self._backend = backend
+        self._volume_content = volume_content
         self._router = Router()
         self._endpoints = {(each.method, each.path): each for each in ENDPOINTS}
         self._operations: dict[tuple[str, str], _Operation] = {}
@@ -119,6 +126,9 @@ class ControlPlane:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one HTTP request."""
         headers = read_headers(scope)
+        if self._volume_content is not None and self._is_about_content(scope):
+            await self._volume_content(scope, receive, cors.answering(send, headers))
+            return
         body = Body(receive, headers)
         try:
             answer = await self._answer(scope, headers, body)
@@ -130,6 +140,10 @@ class ControlPlane:
             if secrets.is_about(_raw_path(scope)):
                 answer.headers.append(secrets.NO_STORE)
         await send_answer(send, answer)
+
+    def _is_about_content(self, scope: Scope) -> bool:
+        path = _raw_path(scope)
+        return path.startswith(VOLUME_CONTENT) and self._router.knows(scope["method"], path)
 
     async def _answer(self, scope: Scope, headers: Mapping[str, str], body: Body) -> Answer:
         method: str = scope["method"]
@@ -165,8 +179,7 @@ class ControlPlane:
         if named.path == "/health":
             return Answer(200, b"Health check successful", TEXT)
         if named.path.startswith(VOLUME_CONTENT):
-            # Guarded by tokens of volumes, of which there are none.
-            raise GapError(named.name)
+            raise GapError(named.name)  # nothing serves it here
         if named.name in USER_OPERATIONS:
             check_user_credentials(headers)
             raise GapError(named.name)
@@ -238,6 +251,11 @@ def _redirect(method: str, path: str, query_string: bytes) -> Answer:
     return Answer(301, page, b"text/html; charset=utf-8", headers)
 
 
-def control_plane_app(backend: ControlBackend) -> ControlPlane:
-    """The control plane over one backend."""
-    return ControlPlane(backend)
+def control_plane_app(backend: ControlBackend, volume_content: App | None = None) -> ControlPlane:
+    """The control plane over one backend.
+
+    Args:
+        volume_content: Serves the content of volumes, which is asked for at the same host; without
+            it that is a gap.
+    """
+    return ControlPlane(backend, volume_content)

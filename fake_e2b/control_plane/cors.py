@@ -5,9 +5,10 @@ Fact: control.cors
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableMapping
+from typing import Any
 
-from fake_e2b.control_plane.http import Answer
+from fake_e2b.control_plane.http import Answer, Send
 
 _ALLOWED_HEADERS = (
     "Origin,Content-Length,Content-Type,User-Agent,Authorization,X-API-Key,X-Team-ID,browser,lang,"
@@ -45,3 +46,17 @@ def headers_for(request_headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]
         (b"access-control-allow-origin", b"*"),
         (b"access-control-expose-headers", _EXPOSED_HEADERS.encode()),
     ]
+
+
+def answering(send: Send, request_headers: Mapping[str, str]) -> Send:
+    """A `send` that adds them."""
+    added = headers_for(request_headers)
+    if not added:
+        return send
+
+    async def said(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], *added]
+        await send(message)
+
+    return said

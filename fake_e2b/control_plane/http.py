@@ -11,6 +11,7 @@ from fake_e2b.domain.control_errors import ControlError, ControlKind
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 MAX_BODY = 16 * 1024 * 1024
 """Bytes; a longer body is refused. Fact: control.limits.body"""

@@ -98,6 +98,13 @@ class ControlKind(StrEnum):
     SECRET_NOT_FOUND = auto()
     SECRET_CONFLICT = auto()
 
+    # Volumes (name).
+    BAD_VOLUME_NAME = auto()
+    VOLUME_EXISTS = auto()
+    BAD_VOLUME_ID = auto()
+    VOLUME_NOT_FOUND = auto()
+    VOLUME_FAILED = auto()
+
     # Same request again.
     IDEMPOTENCY_MISMATCH = auto()
     IDEMPOTENCY_IN_PROGRESS = auto()

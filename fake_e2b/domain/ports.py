@@ -15,9 +15,11 @@ from enum import Enum
 from typing import NewType, Protocol
 
 from fake_e2b.domain.entry import DiskUsage, FileStat, FilesystemEvent
+from fake_e2b.domain.ids import VolumeID
 from fake_e2b.domain.limits import NO_LIMITS, Limits
 from fake_e2b.domain.process import Output, ProcessExit, PtySize, SpawnRequest
 from fake_e2b.domain.user import User
+from fake_e2b.domain.volume import Mount, VolumeEntry
 
 LayerID = NewType("LayerID", str)
 """Files that stand still, on which guests can start; means something to one runtime only."""
@@ -121,6 +123,41 @@ class Files(Protocol):
         self, path: str, *, recursive: bool, sink: Callable[[FilesystemEvent], None]
     ) -> Watch:
         """Report changes to `sink`, on the server's event loop, until the watch is closed."""
+        ...
+
+
+class VolumeFiles(Protocol):
+    """The files of one volume. Paths are absolute and clean; links never lead out of the volume.
+
+    All calls block, most of them shortly; `walk` and `remove` of much belong in a worker thread.
+    Failures are `OSError`s with an `errno`.
+    """
+
+    def stat(self, path: str) -> VolumeEntry:
+        """What a path leads to, links followed."""
+        ...
+
+    def walk(self, path: str, depth: int) -> Sequence[VolumeEntry]:
+        """What is in a folder and in those below it, `depth` levels, each before its own."""
+        ...
+
+    def chmod(self, path: str, mode: int) -> None: ...
+    def chown(self, path: str, uid: int | None, gid: int | None) -> None: ...
+    def mkdir(self, path: str, *, mode: int, uid: int, gid: int) -> None:
+        """One folder, whose parent exists; `mode` is exact."""
+        ...
+
+    def remove(self, path: str) -> None:
+        """With all that is below; a link, not what it leads to. ENOENT when nothing is there."""
+        ...
+
+    def open_read(self, path: str) -> ByteFile: ...
+    def open_write(self, path: str, *, mode: int, uid: int, gid: int, exclusive: bool) -> ByteFile:
+        """A new file; unless `exclusive`, one that is there is cut, with a new mode and owner."""
+        ...
+
+    def close(self) -> None:
+        """Refuse everything from now on (EBADF): the volume is gone."""
         ...
 
 
@@ -328,7 +365,12 @@ class Runtime(Protocol):
     async def start(self) -> None: ...
 
     async def create(
-        self, sandbox_id: str, *, base: LayerID | None = None, limits: Limits = NO_LIMITS
+        self,
+        sandbox_id: str,
+        *,
+        base: LayerID | None = None,
+        limits: Limits = NO_LIMITS,
+        mounts: Sequence[Mount] = (),
     ) -> Guest:
         """A guest with files of its own.
 
@@ -336,6 +378,7 @@ class Runtime(Protocol):
             base: Whose files it starts with, copied on write; None for fresh ones: `/home/user`,
                 `/root`, `/tmp` and what the runtime adds.
             limits: What it may use, over all its boots.
+            mounts: The volumes it has, over all its boots; each path is made where it is missing.
 
         Raises:
             OSError: The machine refuses.
@@ -354,6 +397,18 @@ class Runtime(Protocol):
 
     async def release(self, layer_id: LayerID) -> None:
         """Let a layer go; guests that started from it keep it until they are gone."""
+        ...
+
+    async def create_volume(self, volume_id: VolumeID) -> VolumeFiles:
+        """An empty volume.
+
+        Raises:
+            OSError: The machine refuses.
+        """
+        ...
+
+    async def discard_volume(self, volume_id: VolumeID) -> None:
+        """Remove a volume and what is in it, whoever has it mounted."""
         ...
 
     async def boot(self, sandbox_id: str) -> Guest:

@@ -11,6 +11,7 @@ from typing import Any
 from fake_e2b.domain.ids import SandboxID, TeamID, TemplateID
 from fake_e2b.domain.limits import NO_LIMITS, Limits
 from fake_e2b.domain.setup import PLAIN, Setup
+from fake_e2b.domain.volume import Mount
 
 
 class State(Enum):
@@ -69,6 +70,7 @@ class Sandbox:
             rules left out; None if none was ever given.
         iam_tokens: Name to `{"audience": …, "tokenType": …}`.
         volume_mounts: `{"name": …, "path": …}` each.
+        mounts: The same volumes as they were when it was created, whatever bears their names now.
         limits: What it may really use.
         setup: What its template sets up.
         paused_memory: For a paused one: memory was kept (else files only).
@@ -96,6 +98,7 @@ class Sandbox:
     network: dict[str, Any] | None = None
     iam_tokens: dict[str, dict[str, str]] = field(default_factory=dict)
     volume_mounts: list[dict[str, str]] = field(default_factory=list)
+    mounts: tuple[Mount, ...] = ()
     limits: Limits = NO_LIMITS
     setup: Setup = PLAIN
     state: State = State.RUNNING

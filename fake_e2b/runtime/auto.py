@@ -6,12 +6,15 @@ import asyncio
 import logging
 import re
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import cache
 
 from fake_e2b.domain.errors import RuntimeUnavailableError
+from fake_e2b.domain.ids import VolumeID
 from fake_e2b.domain.limits import NO_LIMITS, Limits
-from fake_e2b.domain.ports import Capability, Guest, LayerID, Runtime
+from fake_e2b.domain.ports import Capability, Guest, LayerID, Runtime, VolumeFiles
+from fake_e2b.domain.volume import Mount
 from fake_e2b.runtime.isolated import IsolatedRuntime
 from fake_e2b.runtime.isolated.probe import explain
 from fake_e2b.runtime.local import LocalRuntime
@@ -91,11 +94,24 @@ class AutoRuntime:
         return await asyncio.shield(self._decision)
 
     async def create(
-        self, sandbox_id: str, *, base: LayerID | None = None, limits: Limits = NO_LIMITS
+        self,
+        sandbox_id: str,
+        *,
+        base: LayerID | None = None,
+        limits: Limits = NO_LIMITS,
+        mounts: Sequence[Mount] = (),
     ) -> Guest:
         """See `Runtime.create`."""
         runtime = self._chosen or await self.decided()
-        return await runtime.create(sandbox_id, base=base, limits=limits)
+        return await runtime.create(sandbox_id, base=base, limits=limits, mounts=mounts)
+
+    async def create_volume(self, volume_id: VolumeID) -> VolumeFiles:
+        """See `Runtime.create_volume`."""
+        return await (self._chosen or await self.decided()).create_volume(volume_id)
+
+    async def discard_volume(self, volume_id: VolumeID) -> None:
+        """See `Runtime.discard_volume`."""
+        await (self._chosen or await self.decided()).discard_volume(volume_id)
 
     async def capture(self, sandbox_id: str) -> LayerID:
         """See `Runtime.capture`."""

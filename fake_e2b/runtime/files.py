@@ -9,6 +9,7 @@ import stat
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from io import FileIO
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from fake_e2b.domain.entry import DiskUsage, FileStat, FilesystemEvent
@@ -19,6 +20,7 @@ from fake_e2b.runtime.mounts import is_network_filesystem
 from fake_e2b.runtime.ownership import Ownership
 from fake_e2b.runtime.removal import remove_tree
 from fake_e2b.runtime.resolve import FOLDER, HANDLE, Place, Resolver
+from fake_e2b.runtime.volume_paths import VolumePaths
 from fake_e2b.runtime.watch import WatchHub
 
 if TYPE_CHECKING:
@@ -49,6 +51,9 @@ class RootedFiles:
         watches: The server's watches.
         path_prefix: The folder's own path on the host, where programs in the sandbox see it
             (see `Resolver`); "" where they don't.
+        volumes: Paths of the sandbox at which it has volumes, which count as network mounts.
+        linked: By path: folders of the host that stand in for what is there (see `Resolver`);
+            `close` closes them.
     """
 
     def __init__(
@@ -58,12 +63,16 @@ class RootedFiles:
         ownership: Ownership,
         watches: WatchHub,
         path_prefix: str = "",
+        volumes: Sequence[str] = (),
+        linked: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._root = root_fd
         self._ownership = ownership
         self._watches = watches
         self._open_watches: set[Watch] = set()
-        self._resolver = Resolver(root_fd, path_prefix)
+        self._volumes = VolumePaths(volumes, self.realpath)
+        self._linked = linked
+        self._resolver = Resolver(root_fd, path_prefix, linked)
         self._resolve = self._resolver.resolve
         self._is_open = True
 
@@ -74,7 +83,8 @@ class RootedFiles:
             for watch in tuple(self._open_watches):
                 watch.close()
             self._resolver.close()
-            os.close(self._root)
+            for folder in (self._root, *self._linked.values()):
+                os.close(folder)
 
     # Looking.
 
@@ -136,6 +146,8 @@ class RootedFiles:
 
     def is_network_mount(self, path: str) -> bool:
         """See `Files.is_network_mount`; the file system of the root itself never counts."""
+        if self._volumes.has(path):
+            return True
         with self._resolve(path, follow=True) as place:
             descriptor = os.open(place.name, FOLDER, dir_fd=place.folder)
         try:
@@ -169,6 +181,7 @@ class RootedFiles:
 
     def rename(self, source: str, destination: str) -> None:
         """See `Files.rename`."""
+        self._volumes.check_move(source, destination)
         with (
             self._resolve(source.rstrip("/") or "/", follow=False) as old,
             self._resolve(destination.rstrip("/") or "/", follow=False) as new,
@@ -197,6 +210,10 @@ class RootedFiles:
     def remove(self, path: str) -> None:
         """See `Files.remove`; the error names the entry that could not be removed."""
         stripped = path.rstrip("/")
+        if self._volumes.is_one(path):
+            for name in self.listdir(path):
+                self.remove(f"{stripped}/{name}")
+        self._volumes.check_removal(path)
         try:
             with self._resolve(stripped or "/", follow=False) as place:
                 if place.name == ".":

@@ -11,12 +11,14 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from fake_e2b.domain.ids import VolumeID
 from fake_e2b.domain.limits import NO_LIMITS, Limits
-from fake_e2b.domain.ports import Capability, Joining, LayerID
+from fake_e2b.domain.ports import Capability, Joining, LayerID, VolumeFiles
 from fake_e2b.domain.process import SpawnRequest
 from fake_e2b.domain.user import User
+from fake_e2b.domain.volume import Mount
 from fake_e2b.runtime import skeleton
 from fake_e2b.runtime.agent_guest import AgentGuest
 from fake_e2b.runtime.copying import copy_tree
@@ -25,6 +27,7 @@ from fake_e2b.runtime.files import RootedFiles
 from fake_e2b.runtime.guest.helper import Helper
 from fake_e2b.runtime.guest.sudo import sudo_script
 from fake_e2b.runtime.layers import Layer, Layers
+from fake_e2b.runtime.local_mounts import link_volumes, unlink_volumes
 from fake_e2b.runtime.ownership import RecordedOwnership
 from fake_e2b.runtime.resolve import FOLDER
 from fake_e2b.runtime.run_folder import RunFolder
@@ -32,6 +35,8 @@ from fake_e2b.runtime.spares import Spares
 from fake_e2b.runtime.stand_ins import write_stand_ins
 from fake_e2b.runtime.stubs.shared import SharedStubs
 from fake_e2b.runtime.usage import DiskMeter
+from fake_e2b.runtime.volume_files import RootedVolume
+from fake_e2b.runtime.volumes import Volumes
 from fake_e2b.runtime.watch import WatchHub
 
 _STANDARD_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -45,9 +50,17 @@ class LocalGuest(AgentGuest):
     Args:
         root: Its folder on the host.
         bin_folder: Programs that come first in PATH.
+        linked: Its volumes, see `local_mounts`.
     """
 
-    def __init__(self, runtime: LocalRuntime, sandbox_id: str, root: str, bin_folder: str) -> None:
+    def __init__(
+        self,
+        runtime: LocalRuntime,
+        sandbox_id: str,
+        root: str,
+        bin_folder: str,
+        linked: Mapping[str, int],
+    ) -> None:
         self._runtime = runtime
         self._sandbox_id = sandbox_id
         self._root = root
@@ -57,7 +70,10 @@ class LocalGuest(AgentGuest):
             ownership=runtime.ownership(sandbox_id),
             watches=runtime.watches,
             path_prefix=root,
+            volumes=list(linked),
+            linked=linked,
         )
+        self.linked = linked
         super().__init__(files, lambda: runtime.remove(sandbox_id), DiskMeter(lambda: [root]))
 
     def _host_path(self, path: str) -> str:
@@ -121,11 +137,13 @@ class LocalRuntime:
         self._parent = folder
         self._run: RunFolder | None = None
         self._layers: Layers | None = None
+        self._volumes: Volumes | None = None
         self._helper: Helper | None = None
         self._stubs: SharedStubs | None = None
         self._guests: dict[str, LocalGuest] = {}
         self._spares = Spares(self._make_spare_folder, at_hand=_SPARE_FOLDERS, most=_SPARE_FOLDERS)
         self._ownerships: dict[str, RecordedOwnership] = {}
+        self._mounts: dict[str, Sequence[Mount]] = {}
         self.watches = WatchHub()
 
     @property
@@ -145,6 +163,7 @@ class LocalRuntime:
         """Take a folder, start the helper warming, and sweep what dead servers left."""
         self._run = RunFolder(self._parent)
         self._layers = Layers(self._run.path, self._run.throw_away)
+        self._volumes = Volumes(self._run, lambda root: RootedVolume(root, {}))
         self._helper = Helper(self._run.path, self._run.lock_fd)
         self._helper.start()
         self._fill_bin(self._bin_folder)
@@ -169,6 +188,12 @@ class LocalRuntime:
         """The layers of this run."""
         assert self._layers is not None, "the runtime was not started"
         return self._layers
+
+    @property
+    def volumes(self) -> Volumes:
+        """The volumes of this run."""
+        assert self._volumes is not None, "the runtime was not started"
+        return self._volumes
 
     @property
     def _path(self) -> str:
@@ -211,16 +236,25 @@ class LocalRuntime:
         return path
 
     async def create(
-        self, sandbox_id: str, *, base: LayerID | None = None, limits: Limits = NO_LIMITS
+        self,
+        sandbox_id: str,
+        *,
+        base: LayerID | None = None,
+        limits: Limits = NO_LIMITS,
+        mounts: Sequence[Mount] = (),
     ) -> LocalGuest:
         """A guest with fresh files, or with a copy of a layer's."""
         root = self._root(sandbox_id)
+        self._mounts[sandbox_id] = mounts
         if base is not None:
             self.layers.hold(base)
             try:
                 await self._copy(self.layers.path(base), root)
                 guest = self._guest(sandbox_id)
                 guest.files.restore_owners(self.layers[base].owners)
+            except OSError:
+                self.remove(sandbox_id)
+                raise
             finally:
                 self.layers.drop(base)
             return guest
@@ -242,6 +276,7 @@ class LocalRuntime:
         guest = self._guests[sandbox_id]
         owners = guest.files.recorded_owners() if guest.alive else {}
         await self._copy(self._root(sandbox_id), self.layers.path(layer_id))
+        unlink_volumes(self.layers.path(layer_id), guest.linked)
         self.layers.add(layer_id, Layer(owners=owners))
         return layer_id
 
@@ -257,12 +292,30 @@ class LocalRuntime:
             self._run.throw_away(target)
             raise
 
+    async def create_volume(self, volume_id: VolumeID) -> VolumeFiles:
+        """A folder beside those of the sandboxes."""
+        return self.volumes.create(volume_id)
+
+    async def discard_volume(self, volume_id: VolumeID) -> None:
+        """Remove it with what is in it."""
+        self.volumes.discard(volume_id)
+
     async def boot(self, sandbox_id: str) -> LocalGuest:
         """A guest on the files that `Guest.stop` left."""
         return self._guest(sandbox_id)
 
     def _guest(self, sandbox_id: str) -> LocalGuest:
-        guest = LocalGuest(self, sandbox_id, self._root(sandbox_id), self._bin_folder)
+        root = self._root(sandbox_id)
+        folders = [
+            (self.volumes.path(each.volume_id), each.path) for each in self._mounts[sandbox_id]
+        ]
+        linked = link_volumes(root, folders)
+        try:
+            guest = LocalGuest(self, sandbox_id, root, self._bin_folder, linked)
+        except BaseException:
+            for folder in linked.values():
+                os.close(folder)
+            raise
         self._guests[sandbox_id] = guest
         return guest
 
@@ -273,6 +326,7 @@ class LocalRuntime:
     def remove(self, sandbox_id: str) -> None:
         """Remove the sandbox's files and forget it."""
         self._guests.pop(sandbox_id, None)
+        self._mounts.pop(sandbox_id, None)
         self._ownerships.pop(sandbox_id, None)
         assert self._run is not None
         self._run.throw_away(self._root(sandbox_id))
@@ -286,6 +340,7 @@ class LocalRuntime:
         self._guests.clear()
         self.stubs.close()
         self.watches.close()
+        self.volumes.close()
         await self._run.settle()
         if self._helper is not None:
             await self._helper.close()

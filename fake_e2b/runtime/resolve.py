@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import errno
 import os
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Self
 
 KERNEL_LINKS = 40
@@ -62,15 +64,19 @@ class Place:
 class _Walk:
     """The folder a resolution has reached: its descriptor and its names from the root down."""
 
-    __slots__ = ("folder", "names", "root")
+    __slots__ = ("folder", "linked", "names", "root")
 
-    def __init__(self, root: int) -> None:
+    def __init__(self, root: int, linked: Mapping[str, int]) -> None:
         self.root = root
+        self.linked = linked
         self.folder = root
         self.names: list[str] = []
 
     def down(self, name: str) -> None:
-        below = os.open(name, FOLDER, dir_fd=self.folder)
+        if self.linked and (stand_in := self.linked.get(self.path(name))) is not None:
+            below = os.open(".", FOLDER, dir_fd=stand_in)
+        else:
+            below = os.open(name, FOLDER, dir_fd=self.folder)
         self._leave()
         self.folder = below
         self.names.append(name)
@@ -95,9 +101,12 @@ class _Walk:
     def close(self) -> None:
         self._leave()
 
+    def path(self, name: str) -> str:
+        """The sandbox's path of a name in the folder."""
+        return "/" + "/".join(self.names if name == "." else [*self.names, name])
+
     def place(self, name: str) -> Place:
-        path = "/" + "/".join(self.names if name == "." else [*self.names, name])
-        return Place(self.folder, name, path, is_owned=self.folder != self.root)
+        return Place(self.folder, name, self.path(name), is_owned=self.folder != self.root)
 
 
 class Resolver:
@@ -107,10 +116,18 @@ class Resolver:
         root: Descriptor of the folder that is the sandbox's ``/``; stays the caller's.
         path_prefix: The folder's own path on the host, when programs in the sandbox can see it:
             a link text that starts with it means the sandbox's path after it.
+        linked: By path, free of links: folders of the host to go on in, as if they were mounted
+            there; descriptors that stay the caller's.
     """
 
-    def __init__(self, root: int, path_prefix: str = "") -> None:
+    def __init__(
+        self,
+        root: int,
+        path_prefix: str = "",
+        linked: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         self._root = root
+        self._linked = linked
         self._prefix = path_prefix.rstrip("/")
 
     def close(self) -> None:
@@ -129,7 +146,7 @@ class Resolver:
                 kernel has them.
         """
         _check(path)
-        walk = _Walk(self._root)
+        walk = _Walk(self._root, self._linked)
         try:
             return self._resolve(walk, path, follow=follow, links_left=most_links)
         except BaseException:
@@ -149,7 +166,8 @@ class Resolver:
                 walk.up(levels)
                 continue
             is_last = not left
-            if is_last and not wants_folder:
+            is_linked = bool(self._linked) and walk.path(name) in self._linked
+            if is_last and not wants_folder and not is_linked:
                 text = self._link_text(walk.folder, name) if follow else None
                 if text is None:
                     return walk.place(name)

@@ -20,6 +20,7 @@ from fake_e2b.control_plane.app import control_plane_app
 from fake_e2b.data_plane.envd.app import envd_app
 from fake_e2b.data_plane.interpreter import interpreter_app
 from fake_e2b.data_plane.proxy import proxy_app
+from fake_e2b.data_plane.volume_content import volume_content_app
 from fake_e2b.domain.clock import MovableClock
 from fake_e2b.domain.ids import IdSource, TemplateID
 from fake_e2b.domain.recipe import Definition
@@ -120,7 +121,7 @@ class Fake:
         self._index = StoreIndex(self.backend.sandboxes)
         self.app: App = Gateway(
             Planes(
-                control=control_plane_app(self.backend),
+                control=control_plane_app(self.backend, volume_content_app(self.backend.volumes)),
                 admin=admin_app(self._admin_parts()),
                 envd=envd_app(),
                 interpreter=interpreter_app(),

@@ -162,6 +162,11 @@ TABLE: Mapping[K, Row] = {
     K.SECRETS_NO_OPERATION: Row(404, "Not found"),
     K.SECRET_NOT_FOUND: Row(404, "Secret not found"),
     K.SECRET_CONFLICT: Row(409, "Secret cannot be modified in its current state"),
+    K.BAD_VOLUME_NAME: Row(400, "Invalid volume name"),
+    K.VOLUME_EXISTS: Row(400, "Volume with name '{name}' already exists"),
+    K.BAD_VOLUME_ID: Row(400, "Invalid volume ID"),
+    K.VOLUME_NOT_FOUND: Row(404, "Volume not found"),
+    K.VOLUME_FAILED: Row(500, "Error when creating directory"),
     K.IDEMPOTENCY_MISMATCH: Row(
         422,
         "Idempotency key was already used with a different request",

@@ -6,8 +6,9 @@ API has and this table has not is a gap.
 
 from __future__ import annotations
 
-from fake_e2b.wire import rest, rest_storage
+from fake_e2b.wire import rest
 from fake_e2b.wire.endpoint import Endpoint
+from fake_e2b.wire.storage_endpoints import STORAGE_ENDPOINTS
 from fake_e2b.wire.template_endpoints import TEMPLATE_ENDPOINTS
 
 __all__ = ["ENDPOINTS", "Endpoint"]
@@ -184,45 +185,6 @@ ENDPOINTS: tuple[Endpoint, ...] = (
         body_required=True,
         refusals=_CHANGES,
     ),
-    Endpoint(
-        "GET",
-        "/secrets",
-        "List secrets",
-        {200: rest_storage.Secret},
-        query=rest_storage.SecretsQuery,
-        is_list=True,
-    ),
-    Endpoint(
-        "POST",
-        "/secrets",
-        "Create a secret",
-        {201: rest_storage.Secret},
-        body=rest_storage.NewSecret,
-        body_required=True,
-        refusals=(400, 409, 413),
-    ),
-    Endpoint(
-        "GET",
-        "/secrets/{secretID}",
-        "One secret",
-        {200: rest_storage.Secret},
-        refusals=(400, 404),
-    ),
-    Endpoint(
-        "POST",
-        "/secrets/{secretID}",
-        "Give a secret a new value",
-        {200: rest_storage.Secret},
-        body=rest_storage.SecretUpdate,
-        body_required=True,
-        refusals=(400, 404, 413),
-    ),
-    Endpoint(
-        "DELETE",
-        "/secrets/{secretID}",
-        "Delete a secret with all its versions",
-        {204: None},
-        refusals=(400, 404),
-    ),
     *TEMPLATE_ENDPOINTS,
+    *STORAGE_ENDPOINTS,
 )

@@ -1,7 +1,8 @@
 """The API's OpenAPI document, written from the models and the table that validate and render.
 
-Paths hold what is built. The rest of the API's operations are listed under `x-fake-e2b-gaps`:
-each answers 501.
+Paths hold what is built. What guards the content of volumes are their tokens; the service has a
+document of its own for these operations, here they are listed under `x-fake-e2b-volume-content`.
+The rest of the API's operations are listed under `x-fake-e2b-gaps`: each answers 501.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
-from fake_e2b.domain.operations import OPERATIONS, Plane
+from fake_e2b.domain.operations import OPERATIONS, Operation, Plane
 from fake_e2b.wire import rest
 from fake_e2b.wire.endpoints import ENDPOINTS, Endpoint
 
@@ -44,6 +45,11 @@ def openapi_document() -> Document:
     for endpoint in ENDPOINTS:
         paths.setdefault(endpoint.path, {})[endpoint.method.lower()] = _operation(endpoint)
     built = {(each.method, each.path) for each in ENDPOINTS}
+    others = [
+        each
+        for each in OPERATIONS
+        if each.plane is Plane.CONTROL and (each.method, each.path) not in built
+    ]
     return {
         "openapi": "3.1.0",
         "info": {"title": "fake-e2b control plane", "version": "1"},
@@ -55,12 +61,17 @@ def openapi_document() -> Document:
                 "ApiKeyAuth": {"type": "apiKey", "in": "header", "name": "X-API-Key"}
             },
         },
-        "x-fake-e2b-gaps": [
-            {"operation": each.name, "method": each.method, "path": each.path}
-            for each in OPERATIONS
-            if each.plane is Plane.CONTROL and (each.method, each.path) not in built
-        ],
+        "x-fake-e2b-volume-content": [_named(each) for each in others if _is_content(each)],
+        "x-fake-e2b-gaps": [_named(each) for each in others if not _is_content(each)],
     }
+
+
+def _is_content(operation: Operation) -> bool:
+    return operation.path.startswith("/volumecontent/")
+
+
+def _named(operation: Operation) -> Document:
+    return {"operation": operation.name, "method": operation.method, "path": operation.path}
 
 
 def _operation(endpoint: Endpoint) -> Document:

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
+from fake_e2b.domain.volume import NAME_PATTERN
 from fake_e2b.wire.rest import Absent, Instant, Limit, Metadata, Shape
 
 # -- secrets ---------------------------------------------------------------------------------------
@@ -38,3 +43,26 @@ class Secret(Shape):
     metadata: Metadata
     created_at: Instant
     updated_at: Instant
+
+
+# -- volumes ---------------------------------------------------------------------------------------
+
+
+class NewVolume(Shape):
+    """Create a volume."""
+
+    name: Annotated[str, Field(pattern=NAME_PATTERN)]
+
+
+class Volume(Shape):
+    """One of a list."""
+
+    volume_id: str
+    name: str
+
+
+class VolumeAndToken(Volume):
+    """A volume, and what lets into its content."""
+
+    token: str
+    domain: str | Absent = None

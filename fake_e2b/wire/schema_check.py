@@ -153,12 +153,17 @@ def _integer(schema: Schema) -> Check:
 def _string(schema: Schema) -> Check:
     longest = schema.get("maxLength")
     is_date_time = schema.get("format") == "date-time"
+    pattern: str | None = schema.get("pattern")
+    # In the service's language `$` is the very end.
+    fits = None if pattern is None else re.compile(pattern.replace("$", r"\Z"))
 
     def check(value: Any, path: Path, findings: Findings) -> None:
         if not isinstance(value, str):
             raise _wrong_type(path, "string")
         if longest is not None and len(value) > longest:
             raise SchemaError(path, f"maximum string length is {longest}")
+        if fits is not None and not fits.search(value):
+            raise SchemaError(path, f'string doesn\'t match the regular expression "{pattern}"')
         if is_date_time and not _DATE_TIME.match(value):
             raise SchemaError(
                 path,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,11 +13,12 @@ from fake_e2b.backend.patience import Endless, Patience
 from fake_e2b.backend.settings import ControlSettings
 from fake_e2b.domain.clock import SECOND_NS
 from fake_e2b.domain.entry import DiskUsage
-from fake_e2b.domain.ids import IdSource
+from fake_e2b.domain.ids import IdSource, VolumeID
 from fake_e2b.domain.limits import NO_LIMITS, Limits
 from fake_e2b.domain.ports import LayerID, ResourceUsage
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.domain.team import Team
+from fake_e2b.domain.volume import Mount
 from fake_e2b.wire.signature import sign
 from tests.helpers.clock import ManualClock
 
@@ -92,6 +93,7 @@ class MemoryRuntime:
     def __init__(self) -> None:
         self.guests: dict[str, MemoryGuest] = {}
         self.stored: set[str] = set()
+        self.volumes: set[VolumeID] = set()
         self.layers: set[LayerID] = set()
         self.captured: list[LayerID] = []
         self.gates: dict[str, Gate] = {}
@@ -108,8 +110,21 @@ class MemoryRuntime:
         if name in self.failures:
             raise self.failures[name]
 
+    async def create_volume(self, volume_id: VolumeID) -> Any:
+        await self.step("create volume")
+        self.volumes.add(volume_id)
+
+    async def discard_volume(self, volume_id: VolumeID) -> None:
+        await self.step("discard volume")
+        self.volumes.discard(volume_id)
+
     async def create(
-        self, sandbox_id: str, *, base: LayerID | None = None, limits: Limits = NO_LIMITS
+        self,
+        sandbox_id: str,
+        *,
+        base: LayerID | None = None,
+        limits: Limits = NO_LIMITS,
+        mounts: Sequence[Mount] = (),
     ) -> Any:
         await self.step("create" if base is None else "create on a layer")
         assert base is None or base in self.layers

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 
 from fake_e2b.backend.entries import base_name
 from fake_e2b.backend.envd import Envd
@@ -13,6 +12,7 @@ from fake_e2b.data_plane.asgi import Headers, Receive, Scope, Send, answer, read
 from fake_e2b.data_plane.envd.access import envd_of
 from fake_e2b.data_plane.envd.file_access import admit
 from fake_e2b.data_plane.envd.replies import answer_error, answer_text
+from fake_e2b.data_plane.streaming import PIECE_BYTES, pieces_of, read_piece
 from fake_e2b.domain.clock import SECOND_NS
 from fake_e2b.domain.envd_errors import EnvdError, EnvdKind
 from fake_e2b.domain.ports import ByteFile
@@ -35,8 +35,6 @@ from fake_e2b.wire.ranges import (
     parse_ranges,
 )
 
-_PIECE_BYTES = 256 * 1024
-_PIECES_IN_A_ROW = 4
 _VARY = (b"vary", b"Accept-Encoding")
 # Up to this the daemon's HTTP library knows the length before it sends the headers.
 _BUFFERED_BYTES = 2048
@@ -90,9 +88,9 @@ async def _send_packed(
     kind = type_by_name(name) or UNKNOWN
     headers += [(b"content-type", kind.encode()), (b"content-encoding", b"gzip")]
     stream = GzipStream()
-    piece = _read(file, _PIECE_BYTES)
+    piece = read_piece(file, PIECE_BYTES)
     start = stream.feed(piece) if piece else b""
-    piece = _read(file, _PIECE_BYTES) if piece else b""  # most often the end
+    piece = read_piece(file, PIECE_BYTES) if piece else b""  # most often the end
     if not piece:
         body = start + stream.finish()
         if len(body) <= _BUFFERED_BYTES:
@@ -103,7 +101,7 @@ async def _send_packed(
         return
     await _start(send, 200, headers)
     await _send(send, start + stream.feed(piece), more=True)
-    async for piece in _pieces(file, None, receive):
+    async for piece in pieces_of(file, None, receive):
         await _send(send, stream.feed(piece), more=True)
     await _send(send, stream.finish(), more=False)
 
@@ -135,7 +133,7 @@ async def _serve_plain(
     kind = type_by_name(name)
     if kind is None:
         # A small file is read by this already.
-        start = _read(file, max(SNIFFED_BYTES, min(size, _PIECE_BYTES)))
+        start = read_piece(file, max(SNIFFED_BYTES, min(size, PIECE_BYTES)))
         kind = type_by_content(start)
     try:
         ranges = parse_ranges(verdict.range_header, size)
@@ -155,7 +153,7 @@ async def _serve_plain(
         headers.append((b"content-range", wanted.content_range(size).encode()))
     if wanted.start or not start:
         file.seek(wanted.start)
-        start = _read(file, min(wanted.length, _PIECE_BYTES))
+        start = read_piece(file, min(wanted.length, PIECE_BYTES))
     start = start[: wanted.length]
     if len(start) == wanted.length:
         await answer(send, code, headers, start)
@@ -163,7 +161,7 @@ async def _serve_plain(
     await _start(send, code, [*headers, (b"content-length", b"%d" % wanted.length)])
     await _send(send, start, more=True)
     left = wanted.length - len(start)
-    async for piece in _pieces(file, left, receive):
+    async for piece in pieces_of(file, left, receive):
         left -= len(piece)
         await _send(send, piece, more=left > 0)
 
@@ -197,7 +195,7 @@ async def _send_parts(
         await _send(send, intro, more=True)
         file.seek(wanted.start)
         sent = 0
-        async for piece in _pieces(file, wanted.length, receive):
+        async for piece in pieces_of(file, wanted.length, receive):
             sent += len(piece)
             await _send(send, piece, more=True)
         if sent < wanted.length:
@@ -208,42 +206,6 @@ async def _send_parts(
 async def _answer_condition(send: Send, status: int, headers: Headers) -> None:
     await _start(send, status, headers if status == 304 else [*headers, (b"content-length", b"0")])
     await _send(send, b"", more=False)
-
-
-async def _pieces(file: ByteFile, length: int | None, receive: Receive) -> AsyncIterator[bytes]:
-    """Content from where the file stands, `length` bytes or all; ends when the client left."""
-    leaving = asyncio.ensure_future(_wait_until_gone(receive))
-    left = length
-    try:
-        number = 0
-        while left is None or left > 0:
-            piece = _read(file, _PIECE_BYTES if left is None else min(left, _PIECE_BYTES))
-            if not piece:
-                return
-            if left is not None:
-                left -= len(piece)
-            yield piece
-            number += 1
-            if number % _PIECES_IN_A_ROW == 0:
-                # A client that is as fast as we are would keep everybody else waiting.
-                await asyncio.sleep(0)
-            if leaving.done():
-                return
-    finally:
-        leaving.cancel()
-
-
-async def _wait_until_gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-
-
-def _read(file: ByteFile, size: int) -> bytes:
-    """Bytes, or b"" where the file ends, breaks or would have to be waited for."""
-    try:
-        return file.read(size) or b""
-    except OSError:
-        return b""
 
 
 async def _start(send: Send, status: int, headers: Headers) -> None:

@@ -13,6 +13,7 @@ from fake_e2b.domain.user import BUILT_IN_USERS, ROOT, User
 from fake_e2b.runtime.delegate.client import FileService
 from fake_e2b.runtime.files import RootedFiles, as_read, as_written
 from fake_e2b.runtime.ownership import RealOwnership
+from fake_e2b.runtime.volume_paths import VolumePaths
 from fake_e2b.runtime.watch import WatchHub
 
 Rows = Sequence[tuple[int, int, int]]
@@ -28,14 +29,23 @@ class DelegatedFiles:
         root_fd: The folder that is the sandbox's ``/``; `close` closes it.
         uids: Where the sandbox's ids are on the machine: first there, first here, how many.
         gids: The same for groups.
+        volumes: Paths at which the sandbox has volumes.
     """
 
     def __init__(
-        self, root_fd: int, *, service: FileService, watches: WatchHub, uids: Rows, gids: Rows
+        self,
+        root_fd: int,
+        *,
+        service: FileService,
+        watches: WatchHub,
+        uids: Rows,
+        gids: Rows,
+        volumes: Sequence[str] = (),
     ) -> None:
         self._root = root_fd
         ownership = RealOwnership(_namer(uids), _namer(gids))
         self._near = RootedFiles(root_fd, ownership=ownership, watches=watches)
+        self._volumes = VolumePaths(volumes, self.realpath)
         self._service = service
         self._watches = watches
         self._open_watches: set[Watch] = set()
@@ -107,6 +117,8 @@ class DelegatedFiles:
 
     def is_network_mount(self, path: str) -> bool:
         """See `Files.is_network_mount`."""
+        if self._volumes.has(path):
+            return True
         with suppress(PermissionError):
             return self._near.is_network_mount(path)
         return bool(self._call("is_network_mount", path))
@@ -123,10 +135,15 @@ class DelegatedFiles:
 
     def rename(self, source: str, destination: str) -> None:
         """See `Files.rename`."""
+        self._volumes.check_move(source, destination)
         self._call("rename", source, destination)
 
     def remove(self, path: str) -> None:
         """See `Files.remove`."""
+        if self._volumes.is_one(path):
+            for name in self.listdir(path):
+                self.remove(f"{path.rstrip('/')}/{name}")
+        self._volumes.check_removal(path)
         self._call("remove", path)
 
     def chown(self, path: str, owner: User) -> None:

@@ -12,6 +12,7 @@ import signal
 import socket
 import traceback
 from collections.abc import Callable, Sequence
+from dataclasses import astuple
 from typing import Any
 
 from fake_e2b.domain.user import BUILT_IN_USERS, ROOT, User
@@ -20,6 +21,7 @@ from fake_e2b.runtime.guest.frames import FrameReader, Message, send
 from fake_e2b.runtime.guest.kernel import die_with_parent
 from fake_e2b.runtime.ownership import RealOwnership
 from fake_e2b.runtime.trees import OwnTrees
+from fake_e2b.runtime.volume_files import RootedVolume
 from fake_e2b.runtime.watch import WatchHub
 
 # The machine's own files: what belongs to an id outside this namespace shows as the last one.
@@ -79,6 +81,8 @@ def _answer(request: Message, given: list[int]) -> Reply:
     operation = request["op"]
     if operation in _TREE_WORK:
         return _TREE_WORK[operation](*_resolved(request["args"], given)), ()
+    if operation in _VOLUME_WORK:
+        return _VOLUME_WORK[operation](RootedVolume(given[0]), *request["args"])
     # Not closed, as the descriptor is the caller's.
     files = RootedFiles(given[0], ownership=_OWNERSHIP, watches=_HUB)
     return _FILE_WORK[operation](files, *request["args"])
@@ -191,4 +195,40 @@ _FILE_WORK: dict[str, Callable[..., Reply]] = {
     "set_xattr": _set_xattr,
     "open": _open,
     "open_write": _open_write,
+}
+
+
+def _volume_stat(files: RootedVolume, path: str) -> Reply:
+    return astuple(files.stat(path)), ()
+
+
+def _volume_walk(files: RootedVolume, path: str, depth: int) -> Reply:
+    return [astuple(each) for each in files.walk(path, depth)], ()
+
+
+def _volume_mkdir(files: RootedVolume, path: str, mode: int, uid: int, gid: int) -> Reply:
+    files.mkdir(path, mode=mode, uid=uid, gid=gid)
+    return None, ()
+
+
+def _volume_open_read(files: RootedVolume, path: str) -> Reply:
+    return None, (files.open_to_read(path),)
+
+
+def _volume_open_write(
+    files: RootedVolume, path: str, mode: int, uid: int, gid: int, exclusive: bool
+) -> Reply:
+    descriptor, is_new = files.open_to_write(path, mode, uid, gid, exclusive=exclusive)
+    return is_new, (descriptor,)
+
+
+_VOLUME_WORK: dict[str, Callable[..., Reply]] = {
+    "volume_stat": _volume_stat,
+    "volume_walk": _volume_walk,
+    "volume_chmod": lambda files, *args: (files.chmod(*args), ()),
+    "volume_chown": lambda files, *args: (files.chown(*args), ()),
+    "volume_remove": lambda files, *args: (files.remove(*args), ()),
+    "volume_mkdir": _volume_mkdir,
+    "volume_open_read": _volume_open_read,
+    "volume_open_write": _volume_open_write,
 }

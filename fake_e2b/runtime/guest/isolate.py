@@ -114,6 +114,7 @@ def build_view(request: Message, sock: socket.socket) -> bool:
             request["root_below"],
             request["below"],
             request["memory_mb"],
+            request.get("mounts", ()),
         )
     except OSError as error:
         refuse(sock, error)

@@ -50,6 +50,7 @@ def enter(
     root_below: Sequence[str] = (),
     below: Mapping[str, Sequence[str]] = MappingProxyType({}),
     memory_mb: int | None = None,
+    mounts: Sequence[tuple[str, str]] = (),
 ) -> None:
     """Build the view and make it the root.
 
@@ -62,6 +63,7 @@ def enter(
         root_below: What lies below the root, highest first; nothing for a root of its own.
         below: By top-level folder: what lies between the guest's own changes and the host's.
         memory_mb: The guest's memory, of which `/dev/shm` may hold half; None for the machine's.
+        mounts: Folders of the host to show under a path of the guest's, to be written to.
 
     Raises:
         OSError: The kernel refuses; the text says what.
@@ -87,6 +89,7 @@ def enter(
         os.makedirs(root + path, exist_ok=True)
         mount(path, root + path, flags=MountFlag.BIND | MountFlag.RECURSIVE)
         guard.make_read_only(root + path)
+    _mount_folders(root, mounts)
     if guard.hosts_root_is_guests():
         guard.cover_settings(f"{root}/proc")
     guard.move_in(root)
@@ -101,6 +104,33 @@ def enter(
         open("/proc/sys/net/ipv4/ip_unprivileged_port_start", "w") as f,
     ):
         f.write("0")  # `user` may listen on port 80: nothing else is on this network
+
+
+def _mount_folders(root: str, mounts: Sequence[tuple[str, str]]) -> None:
+    """Bind folders of the host; links on the way are followed as the guest would, not the host."""
+    if not mounts:
+        return
+    with contextlib.ExitStack() as opened:
+
+        def look_at(path: str) -> int:
+            handle = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+            opened.callback(os.close, handle)
+            return handle
+
+        outside, here = look_at("/"), look_at(".")
+        folders = [(look_at(folder), path) for folder, path in mounts]
+        os.chroot(root)
+        try:
+            os.chdir("/")
+            for folder, path in folders:
+                if path == "/":
+                    raise OSError(errno.EBUSY, f"mount on /: {os.strerror(errno.EBUSY)}")
+                os.makedirs(path, exist_ok=True)
+                mount(f"/proc/self/fd/{folder}", path, flags=MountFlag.BIND)
+        finally:
+            os.fchdir(outside)
+            os.chroot(".")
+            os.fchdir(here)
 
 
 def _show_host_folder(name: str, root: str, folder: str, below: Sequence[str]) -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fake_e2b.domain.limits import NO_LIMITS, Limits
 from fake_e2b.domain.ports import LayerID
 from fake_e2b.domain.user import BUILT_IN_USERS, USER
+from fake_e2b.domain.volume import Mount
 from fake_e2b.runtime import skeleton
 from fake_e2b.runtime.delegate.client import FileService
 from fake_e2b.runtime.delegate.files import DelegatedFiles
@@ -27,6 +28,7 @@ from fake_e2b.runtime.layers import Layers
 from fake_e2b.runtime.ownership import Ownership, RealOwnership, RecordedOwnership
 from fake_e2b.runtime.run_folder import RunFolder
 from fake_e2b.runtime.usage import DiskMeter
+from fake_e2b.runtime.volumes import Volumes
 from fake_e2b.runtime.watch import WatchHub
 
 _NAMES = {user.uid: user.name for user in BUILT_IN_USERS.values()}
@@ -39,6 +41,7 @@ class Place:
     Attributes:
         base: The layer it stands on, which it holds.
         whole: Its root needs nothing below it.
+        mounts: The volumes it has.
         disk: Where its files really are while it runs with a limited disk.
         group: Its control group while it runs with a limited memory.
     """
@@ -48,6 +51,7 @@ class Place:
     limits: Limits = NO_LIMITS
     base: LayerID | None = None
     whole: bool = True
+    mounts: tuple[Mount, ...] = ()
     disk: Disk | None = None
     group: MemoryGroup | None = None
 
@@ -72,6 +76,7 @@ class GuestMaker:
         *,
         run: RunFolder,
         layers: Layers,
+        volumes: Volumes,
         helper: Helper,
         service: FileService | None,
         ids: Ids,
@@ -83,6 +88,7 @@ class GuestMaker:
     ) -> None:
         self._run = run
         self._layers = layers
+        self._volumes = volumes
         self._helper = helper
         self._service = service
         self._ids = ids
@@ -139,6 +145,7 @@ class GuestMaker:
                 below=below.upper,
                 disk_mb=place.limits.disk_mb,
                 memory_mb=place.limits.memory_mb,
+                mounts=[(self._volumes.path(each.volume_id), each.path) for each in place.mounts],
             )
         )
         try:
@@ -154,7 +161,12 @@ class GuestMaker:
             raise
         files: RootedFiles | DelegatedFiles
         if self._service is None:
-            files = RootedFiles(root, ownership=place.ownership, watches=self._watches)
+            files = RootedFiles(
+                root,
+                ownership=place.ownership,
+                watches=self._watches,
+                volumes=[each.path for each in place.mounts],
+            )
         else:
             files = DelegatedFiles(
                 root,
@@ -162,6 +174,7 @@ class GuestMaker:
                 watches=self._watches,
                 uids=self._ids.uids,
                 gids=self._ids.gids,
+                volumes=[each.path for each in place.mounts],
             )
         guest = IsolatedGuest(
             files,
@@ -229,13 +242,15 @@ class GuestMaker:
         """Who owns a guest's files: by real ids, or as written down."""
         return RealOwnership(_NAMES.get, _NAMES.get) if self._ids.really else RecordedOwnership()
 
-    async def make(self, limits: Limits = NO_LIMITS) -> tuple[Place, IsolatedGuest]:
+    async def make(
+        self, limits: Limits = NO_LIMITS, mounts: tuple[Mount, ...] = ()
+    ) -> tuple[Place, IsolatedGuest]:
         """A guest with fresh files.
 
         Raises:
             OSError: The machine refuses; nothing is left.
         """
-        place = Place(self._run.new_folder(), self.ownership(), limits)
+        place = Place(self._run.new_folder(), self.ownership(), limits, mounts=mounts)
         try:
             await asyncio.to_thread(self._furnish, place.folder)
             return place, await self.bring_up(place)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from fake_e2b.domain.ids import VolumeID
 from fake_e2b.domain.limits import NO_LIMITS, Limits
-from fake_e2b.domain.ports import Capability, LayerID
+from fake_e2b.domain.ports import Capability, LayerID, VolumeFiles
 from fake_e2b.domain.user import BUILT_IN_USERS
+from fake_e2b.domain.volume import Mount
 from fake_e2b.runtime.delegate.client import DelegatedTrees, FileService
+from fake_e2b.runtime.delegate.volume import DelegatedVolume
 from fake_e2b.runtime.guest.folders import GROUPS
 from fake_e2b.runtime.guest.helper import Helper
 from fake_e2b.runtime.isolated import stack
@@ -23,6 +27,8 @@ from fake_e2b.runtime.layers import Layers
 from fake_e2b.runtime.run_folder import RunFolder
 from fake_e2b.runtime.spares import Spares
 from fake_e2b.runtime.trees import Trees
+from fake_e2b.runtime.volume_files import RootedVolume
+from fake_e2b.runtime.volumes import Volumes
 from fake_e2b.runtime.watch import WatchHub
 
 _GUESTS_AT_HAND, _MOST_SPARE_GUESTS = 2, 8
@@ -51,6 +57,7 @@ class IsolatedRuntime:
         self._ids = find_ids() if ids is None else ids
         self._run: RunFolder | None = None
         self._layers: Layers | None = None
+        self._volumes: Volumes | None = None
         self._helper: Helper | None = None
         self._service: FileService | None = None
         self._expose: list[str] = []
@@ -84,6 +91,7 @@ class IsolatedRuntime:
             helper = self._helper
             self._service = FileService(lambda: helper.fork_agent("files"))
             self._run.trees = DelegatedTrees(self._service)
+        self._volumes = Volumes(self._run, self._volume_files)
         self._expose = exposed_folders()
         self._layer = asyncio.get_running_loop().create_task(
             asyncio.to_thread(
@@ -99,6 +107,7 @@ class IsolatedRuntime:
         self._maker = GuestMaker(
             run=self._run,
             layers=self._layers,
+            volumes=self._volumes,
             helper=self._helper,
             service=self._service,
             ids=self._ids,
@@ -145,13 +154,18 @@ class IsolatedRuntime:
     # The port.
 
     async def create(
-        self, sandbox_id: str, *, base: LayerID | None = None, limits: Limits = NO_LIMITS
+        self,
+        sandbox_id: str,
+        *,
+        base: LayerID | None = None,
+        limits: Limits = NO_LIMITS,
+        mounts: Sequence[Mount] = (),
     ) -> IsolatedGuest:
         """A guest with fresh files, a spare one if there is any; or one on a layer."""
         if base is None:
-            place, guest = await self._spare_or_fresh(limits)
+            place, guest = await self._spare_or_fresh(limits, tuple(mounts))
         else:
-            place, guest = await self._start_from(base, sandbox_id, limits)
+            place, guest = await self._start_from(base, sandbox_id, limits, tuple(mounts))
         taken = f"{self._path}/{sandbox_id}"
         os.rename(place.folder, taken)  # its mounts stay where they are
         place.folder = taken
@@ -160,14 +174,17 @@ class IsolatedRuntime:
         self._guests[place] = guest
         return guest
 
-    async def _spare_or_fresh(self, limits: Limits) -> tuple[Place, IsolatedGuest]:
-        while limits == NO_LIMITS and (spare := self._spares.take()) is not None:
+    async def _spare_or_fresh(
+        self, limits: Limits, mounts: tuple[Mount, ...] = ()
+    ) -> tuple[Place, IsolatedGuest]:
+        # Volumes are mounted before a guest locks its mounts: no spare one can have any.
+        while limits == NO_LIMITS and not mounts and (spare := self._spares.take()) is not None:
             place, guest = spare
             if guest.alive:
                 guest.give_out()
                 return place, guest
             await guest.kill()
-        return await self._making.make(limits)
+        return await self._making.make(limits, mounts)
 
     async def capture(self, sandbox_id: str) -> LayerID:
         """A copy of a guest's own files, over those that it stands on."""
@@ -202,13 +219,13 @@ class IsolatedRuntime:
         self.layers.drop(layer_id)
 
     async def _start_from(
-        self, base: LayerID, sandbox_id: str, limits: Limits
+        self, base: LayerID, sandbox_id: str, limits: Limits, mounts: tuple[Mount, ...]
     ) -> tuple[Place, IsolatedGuest]:
         layers = self.layers
         layers.hold(base)
         try:
             # A limited disk is filled before it is mounted.
-            if limits == NO_LIMITS and stack.fits_spare(layers, base):
+            if limits == NO_LIMITS and not mounts and stack.fits_spare(layers, base):
                 place, guest = await self._spare_or_fresh(limits)
                 try:
                     await asyncio.to_thread(stack.refit, self._trees, layers, base, place.folder)
@@ -216,17 +233,18 @@ class IsolatedRuntime:
                     await guest.kill()
                     raise
             else:
-                place, guest = await self._stand_on(base, sandbox_id, limits)
+                place, guest = await self._stand_on(base, sandbox_id, limits, mounts)
             guest.files.restore_owners(layers[base].owners)
             return place, guest
         finally:
             layers.drop(base)
 
     async def _stand_on(
-        self, base: LayerID, sandbox_id: str, limits: Limits
+        self, base: LayerID, sandbox_id: str, limits: Limits, mounts: tuple[Mount, ...]
     ) -> tuple[Place, IsolatedGuest]:
         self.layers.hold(base)
-        place = Place(f"{self._path}/new-{sandbox_id}", self._making.ownership(), limits, base)
+        folder = f"{self._path}/new-{sandbox_id}"
+        place = Place(folder, self._making.ownership(), limits, base, mounts=mounts)
         try:
             place.whole = await asyncio.to_thread(
                 stack.furnish, self._trees, self.layers, base, place.folder
@@ -235,6 +253,21 @@ class IsolatedRuntime:
         except BaseException:
             self._making.remove(place)
             raise
+
+    def _volume_files(self, root: int) -> VolumeFiles:
+        if self._service is not None:
+            return DelegatedVolume(root, self._service)
+        return RootedVolume(root, None if self._ids.really else {})
+
+    async def create_volume(self, volume_id: VolumeID) -> VolumeFiles:
+        """A folder beside those of the sandboxes."""
+        assert self._volumes is not None
+        return self._volumes.create(volume_id)
+
+    async def discard_volume(self, volume_id: VolumeID) -> None:
+        """Remove it with what is in it; who has it mounted sees an empty folder."""
+        assert self._volumes is not None
+        self._volumes.discard(volume_id)
 
     async def boot(self, sandbox_id: str) -> IsolatedGuest:
         """A guest on the files that `Guest.stop` left."""
@@ -271,6 +304,8 @@ class IsolatedRuntime:
             await self._maker.settle()
         self._guests.clear()
         self.watches.close()
+        if self._volumes is not None:
+            self._volumes.close()
         await self._run.settle()
         if self._service is not None:
             self._service.close()

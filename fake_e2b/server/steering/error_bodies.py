@@ -24,12 +24,24 @@ _CODES = {
 }
 
 
+_UNKNOWN_CODE = "UNKNOWN_USER_ERROR_CODE"
+_CONTENT_CODES = {
+    400: "INVALID_REQUEST",
+    404: "PATH_NOT_FOUND",
+    409: "PATH_ALREADY_EXISTS",
+    501: "NOT_SUPPORTED",
+}
+"""What the content API of volumes calls them: its codes are strings."""
+
+
 def error_body(asked: Asked, status: int, message: str | None) -> bytes:
-    """JSON in the shape of envd's RPCs, of the sandbox proxy, or of everything else."""
+    """JSON in the shape of envd's RPCs, of the sandbox proxy, of volumes, or of everything else."""
     text = phrase(status).decode() if message is None else message
     if asked.operation.startswith(("Process.", "Filesystem.")):
         code = _CODES.get(status, Code.INTERNAL if status >= 500 else Code.UNKNOWN)
         return ConnectFailure(code, text).body()
+    if asked.path.startswith("/volumecontent/"):
+        return encode({"code": _CONTENT_CODES.get(status, _UNKNOWN_CODE), "message": text})
     body: dict[str, object] = {"code": status, "message": text}
     if asked.port is not None and not asked.operation.startswith(("files.", "envd.")):
         body = {"sandboxId": asked.sandbox_id, "message": text, "code": status}

@@ -31,7 +31,11 @@ def test_paths_and_gaps_are_the_whole_api() -> None:
         for path, operations in document["paths"].items()
         for method in operations
     }
-    gaps = {(gap["method"], gap["path"]) for gap in document["x-fake-e2b-gaps"]}
+    gaps = {
+        (each["method"], each["path"])
+        for name in ("x-fake-e2b-gaps", "x-fake-e2b-volume-content")
+        for each in document[name]
+    }
     assert built | gaps == {
         (each.method, each.path) for each in OPERATIONS if each.plane is Plane.CONTROL
     }

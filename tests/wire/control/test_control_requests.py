@@ -157,7 +157,6 @@ async def test_browsers_may_ask_from_anywhere(anonymous: httpx.AsyncClient) -> N
     ("method", "path", "operation"),
     [
         ("POST", "/v3/templates", "createTemplate"),
-        ("GET", "/volumes", "listVolumes"),
         ("GET", "/events/sandboxes", "listSandboxEvents"),
     ],
 )
