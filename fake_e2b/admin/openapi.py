@@ -22,6 +22,7 @@ from fake_e2b.admin.described import (
 )
 from fake_e2b.admin.openapi_clock import clock_paths, clock_schemas
 from fake_e2b.admin.openapi_journal import journal_paths, journal_schemas
+from fake_e2b.admin.openapi_sandboxes import sandbox_paths, sandbox_schemas
 from fake_e2b.admin.openapi_steering import steering_paths, steering_schemas
 from fake_e2b.admin.openapi_stubs import stub_paths, stub_schemas
 from fake_e2b.admin.parts import AdminParts
@@ -47,6 +48,7 @@ def joined(document: dict[str, Any]) -> dict[str, Any]:
                 **clock_schemas(),
                 **steering_schemas(),
                 **journal_schemas(),
+                **sandbox_schemas(),
                 **stub_schemas(),
             },
         },
@@ -72,6 +74,7 @@ def admin_paths() -> dict[str, Any]:
         **journal_paths(),
         **clock_paths(),
         **steering_paths(),
+        **sandbox_paths(),
         **stub_paths(),
         "/_fake/openapi.json": {
             "get": operation("fakeOpenAPI", "This document", ok("FakeDocument"))

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from fake_e2b.backend.journal import Journal
+from fake_e2b.backend.misfortunes import Misfortunes
 from fake_e2b.backend.steering import RuleTable
 from fake_e2b.backend.stubs import StubInForce
 from fake_e2b.domain.clock import MovableClock
@@ -68,6 +69,8 @@ class AdminParts:
         rules: Faults and gates in force.
         gate: Where the requests wait that the rule of that name holds.
         stubs: Stubs of programs in force.
+        misfortunes: What can be done to one sandbox.
+        note_misfortune: Told of the sandbox and what was done to it.
         reset: Makes everything as after the start.
         openapi: The document of the planes that E2B's clients use.
     """
@@ -83,5 +86,7 @@ class AdminParts:
     rules: RuleTable
     gate: Callable[[str], HeldGate]
     stubs: Stubs
+    misfortunes: Misfortunes
+    note_misfortune: Callable[[str, str], object]
     reset: Callable[[], Awaitable[object]]
     openapi: Callable[[], dict[str, Any]]

@@ -137,6 +137,37 @@ class Misfortunes:
             told.append(program)
         return told
 
+    async def kill_process(self, sandbox_id: str, effect: ProcessKilled) -> list[Program]:
+        """Send a signal to the programs that `effect` names.
+
+        Returns:
+            Those that got it.
+
+        Raises:
+            UsageError: It names none, or none fits; or the sandbox does not run.
+        """
+        if effect.command is None and effect.pid is None:
+            raise UsageError("say whom: a command, as a pattern such as python *, or a pid")
+        found = await self.find(sandbox_id, effect)
+        if not found:
+            running = await self.programs(sandbox_id)
+            shown = ", ".join(f"{each.pid}: {' '.join(each.argv)}" for each in running)
+            wanted = f"fits {effect.command!r}" if effect.pid is None else f"has pid {effect.pid}"
+            raise UsageError(f"no program {wanted}; there runs {shown or 'none'}")
+        return await self.kill(sandbox_id, found, effect.signal)
+
+    async def out_of_memory(self, sandbox_id: str) -> Program:
+        """Kill the program that holds most memory.
+
+        Raises:
+            UsageError: None runs, or the sandbox does not.
+        """
+        biggest = await self.biggest(sandbox_id)
+        if not biggest:
+            raise UsageError(f"no program runs in the sandbox {sandbox_id!r}")
+        await self.kill(sandbox_id, biggest)
+        return biggest[0]
+
     # -- its machine ------------------------------------------------------------------------------
 
     async def fill_disk(self, sandbox_id: str, holder: object) -> None:

@@ -176,6 +176,8 @@ class Fake:
             rules=self.steering.rules,
             stubs=self.stubs,
             gate=self.steering.gates.gate,
+            misfortunes=self.misfortunes,
+            note_misfortune=self.happened.misfortune,
             reset=self.reset,
             openapi=openapi_document,
         )

@@ -84,20 +84,10 @@ class SandboxHandle:
         Raises:
             UsageError: None fits; the text says what runs. Or the sandbox does not run.
         """
-        if (command is None) == (pid is None):
-            raise UsageError('say whom: kill_process(command="python *") or kill_process(pid=321)')
         effect = effects.ProcessKilled(command=command, pid=pid, signal=signal)
-
-        async def kill(misfortunes: Misfortunes) -> Sequence[Program]:
-            found = await misfortunes.find(self.sandbox_id, effect)
-            if not found:
-                running = await misfortunes.programs(self.sandbox_id)
-                shown = ", ".join(f"{each.pid}: {' '.join(each.argv)}" for each in running)
-                wanted = f"fits {command!r}" if pid is None else f"has the pid {pid}"
-                raise UsageError(f"no program {wanted}; there runs {shown or 'none'}")
-            return await misfortunes.kill(self.sandbox_id, found, signal)
-
-        return self._do("kill process", kill)
+        return self._do(
+            "kill process", lambda misfortunes: misfortunes.kill_process(self.sandbox_id, effect)
+        )
 
     def out_of_memory(self) -> Program:
         """Kill the program that holds most memory, as the kernel does when there is no more.
@@ -108,15 +98,9 @@ class SandboxHandle:
         Raises:
             UsageError: No program runs in it, or it does not run itself.
         """
-
-        async def kill(misfortunes: Misfortunes) -> Program:
-            biggest = await misfortunes.biggest(self.sandbox_id)
-            if not biggest:
-                raise UsageError(f"no program runs in the sandbox {self.sandbox_id!r}")
-            await misfortunes.kill(self.sandbox_id, biggest)
-            return biggest[0]
-
-        return self._do("out of memory", kill)
+        return self._do(
+            "out of memory", lambda misfortunes: misfortunes.out_of_memory(self.sandbox_id)
+        )
 
     # -- its machine ------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 // The fake's own powers from JavaScript, by the client that docs/other-languages.md shows.
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { RateLimitError, Sandbox } from 'e2b'
+import { CommandExitError, NotEnoughSpaceError, RateLimitError, Sandbox, TimeoutError } from 'e2b'
 import { Fake } from './fake.mjs'
 import { keep, uniqueMetadata } from './helpers.mjs'
 
@@ -58,4 +58,27 @@ test('what is wrong is said', async () => {
     fake.addFault({ match: { operation: 'createSandbx' }, effect: { kind: 'close' } }),
     /400 there is no operation 'createSandbx'; did you mean 'createSandbox'/,
   )
+})
+
+test('a sandbox dies in the middle of a command', async (t) => {
+  const sandbox = await keep(t, Sandbox.create())
+  await fake.addFault({
+    match: { operation: 'Process.Start', sandboxId: sandbox.sandboxId },
+    effect: { kind: 'sandbox-dies' },
+    at: 'frame=2',
+  })
+  await assert.rejects(sandbox.commands.run('echo hi; sleep 600'), TimeoutError)
+  assert.equal(await sandbox.isRunning(), false)
+})
+
+test('a program is killed, and the disk is full', async (t) => {
+  const sandbox = await keep(t, Sandbox.create())
+  const path = `/sandboxes/${sandbox.sandboxId}`
+  const command = await sandbox.commands.run('sleep 600', { background: true })
+  await fake.ask('POST', `${path}/kill-process`, { pid: command.pid })
+  await assert.rejects(command.wait(), CommandExitError)
+  await fake.ask('POST', `${path}/fill-disk`)
+  await assert.rejects(sandbox.files.write('a', 'b'), NotEnoughSpaceError)
+  await fake.ask('POST', `${path}/free-disk`)
+  await sandbox.files.write('a', 'b')
 })

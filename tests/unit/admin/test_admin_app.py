@@ -83,6 +83,8 @@ def parts(world):
         rules=world.rules,
         gate=world.gates.gate,
         stubs=Stubs(world.clock, world.clock, journal),
+        misfortunes=None,  # tests/faults/sandboxes/test_over_http.py has these
+        note_misfortune=None,
         reset=world.reset,
         openapi=lambda: {"openapi": "3.0.0", "paths": {"/sandboxes": {}}, "components": {}},
     )
