@@ -85,7 +85,8 @@ class Entrance:
     def _may_wake(self, record: Record, port: int) -> Team:
         sandbox = record.sandbox
         team = self._teams.get(sandbox.team_id)
-        if team is None or not sandbox.auto_resume or not sandbox.paused_memory:
+        can_wake = sandbox.paused_memory and not sandbox.unresponsive_at_pause
+        if team is None or not sandbox.auto_resume or not can_wake:
             raise _refusal(ProxyKind.SANDBOX_NOT_FOUND, sandbox.sandbox_id, port)
         if team.banned or team.blocked:
             raise _refusal(ProxyKind.RESUME_DENIED, sandbox.sandbox_id, port)

@@ -205,11 +205,11 @@ class Lifecycle:
             if files is not None:
                 record.machine = await self._start_over(record, files)
             elif record.machine is not None and not cold:
-                if self._fates.frozen(record.sandbox.sandbox_id) is None:
-                    await record.machine.resume()
+                await record.machine.resume()
             else:
                 record.machine = await self._boot(record)
-                self._fates.thaw(record.sandbox.sandbox_id)
+            self._fates.thaw(record.sandbox.sandbox_id)
+            record.sandbox.unresponsive_at_pause = False
         except BaseException as error:
             self._free_slot(record.sandbox, epoch)
             self._settle(record, move, _told(error, ControlKind.CREATE_FAILED))
@@ -274,6 +274,8 @@ class Lifecycle:
         """Take a running sandbox out of service; `finish_pause` must follow."""
         move = self._begin(record, State.PAUSING, State.PAUSED)
         record.sandbox.paused_memory = memory
+        is_frozen = self._fates.frozen(record.sandbox.sandbox_id) is not None
+        record.sandbox.unresponsive_at_pause = memory and is_frozen
         self._depart(record)
         return move
 

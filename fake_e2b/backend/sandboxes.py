@@ -288,7 +288,8 @@ class Sandboxes:
         """Run a paused sandbox again; a start in progress is joined.
 
         Raises:
-            ControlError: Timeout, ID or state refuse it; CONCURRENCY_LIMIT; CREATE_FAILED.
+            ControlError: Timeout, ID or state refuse it; CONCURRENCY_LIMIT; CREATE_FAILED;
+                GUEST_WAS_UNRESPONSIVE, unless it is to boot from its files.
         """
         sandbox_id = parsed_id(text)
         check_timeout(timeout_s, team)
@@ -340,6 +341,8 @@ class Sandboxes:
     ) -> None:
         move = record.move
         if move is None:
+            if memory and record.sandbox.unresponsive_at_pause:
+                raise refusal(ControlKind.GUEST_WAS_UNRESPONSIVE, record)
             await self._lifecycle.start(record, team, timeout_s, cold=not memory)
             return
         if not memory:

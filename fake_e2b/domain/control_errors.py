@@ -37,6 +37,7 @@ class ControlKind(StrEnum):
     SNAPSHOT_IN_PROGRESS = auto()
     CANNOT_PAUSE = auto()
     GUEST_UNHEALTHY = auto()
+    GUEST_WAS_UNRESPONSIVE = auto()
     FORK_PAUSED = auto()
     CANNOT_SNAPSHOT = auto()
     CANNOT_FORK = auto()

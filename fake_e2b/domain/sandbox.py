@@ -74,6 +74,8 @@ class Sandbox:
         limits: What it may really use.
         setup: What its template sets up.
         paused_memory: For a paused one: memory was kept (else files only).
+        unresponsive_at_pause: For a paused one: its daemon did not answer any more, so that its
+            memory is of no use.
     """
 
     sandbox_id: SandboxID
@@ -103,6 +105,7 @@ class Sandbox:
     setup: Setup = PLAIN
     state: State = State.RUNNING
     paused_memory: bool = True
+    unresponsive_at_pause: bool = False
 
     @property
     def secure(self) -> bool:

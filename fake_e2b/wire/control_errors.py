@@ -69,6 +69,13 @@ TABLE: Mapping[K, Row] = {
     K.GUEST_UNHEALTHY: Row(
         503, "Sandbox '{sandbox_id}' cannot be paused right now because its guest does not answer"
     ),
+    # The text is ours: what clients know is the code.
+    K.GUEST_WAS_UNRESPONSIVE: Row(
+        409,
+        "Sandbox '{sandbox_id}' was paused while its guest agent was not responding; "
+        "resume it without memory (memory: false)",
+        "sandbox_snapshot_guest_agent_unresponsive",
+    ),
     K.FORK_PAUSED: Row(
         409, "Sandbox '{sandbox_id}' is paused and cannot be forked; resume it first"
     ),

@@ -327,6 +327,7 @@ class ListedSandbox(Shape):
     state: SandboxState
     envd_version: str
     volume_mounts: list[VolumeMount] | Absent = None
+    envd_unresponsive_at_pause: bool | Absent = None
 
 
 class SandboxLifecycle(Shape):

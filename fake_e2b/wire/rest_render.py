@@ -84,6 +84,7 @@ def _listed(record: SandboxRecord) -> dict[str, Any]:
         "state": state.value,
         "envd_version": record.envd_version,
         "volume_mounts": record.volume_mounts,
+        "envd_unresponsive_at_pause": record.unresponsive_at_pause or None,
     }
 
 

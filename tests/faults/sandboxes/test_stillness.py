@@ -8,6 +8,7 @@ import httpx
 import pytest
 from e2b import (
     AsyncSandbox,
+    GuestUnresponsiveException,
     Sandbox,
     SandboxNotRunningException,
     SandboxUnreachableException,
@@ -80,18 +81,20 @@ def test_one_that_is_frozen_can_be_killed(fake: FakeE2B) -> None:
             running.result()
 
 
-def test_a_pause_keeps_it_frozen_and_a_reboot_does_not(fake: FakeE2B) -> None:
-    sandbox = Sandbox.create()
+def test_one_that_was_paused_frozen_has_to_reboot(fake: FakeE2B) -> None:
+    sandbox = Sandbox.create(lifecycle={"on_timeout": "pause", "auto_resume": True})
+    sandbox.files.write("a", "kept")
     fake.sandbox(sandbox).freeze()
     with pytest.raises(ServiceBusyException):
         sandbox.pause(mode="filesystem")
     assert sandbox.pause()
-    sandbox.connect()
-    with pytest.raises(TimeoutException):
-        sandbox.commands.run("echo hi", timeout=0.1)
-    sandbox.pause()
+    assert sandbox.get_info().envd_unresponsive_at_pause is True
+    assert not sandbox.is_running()
+    with pytest.raises(GuestUnresponsiveException):
+        sandbox.connect()
     sandbox.connect(on_resume="reboot")
-    assert sandbox.commands.run("echo hi").stdout == "hi\n"
+    assert sandbox.get_info().envd_unresponsive_at_pause is None
+    assert sandbox.commands.run("cat a").stdout == "kept"
 
 
 def test_a_reset_ends_it(fake: FakeE2B) -> None:
