@@ -32,7 +32,7 @@ from conftest_plugin.live import OPTION as LIVE
 from conftest_plugin.live import check_live, is_live, skip_before_setup
 from conftest_plugin.page import write_page
 from conftest_plugin.report import sections
-from conftest_plugin.settings import OPTIONS, check_settings, setting
+from conftest_plugin.settings import OPTIONS, check_names, check_settings, setting
 from conftest_plugin.watched import WATCHED
 
 __all__ = [
@@ -80,6 +80,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_load_initial_conftests(args: list[str]) -> None:
+    """Refuse options that only look like the plugin's, with the nearest."""
+    check_names(args)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Announce the marker and refuse wrong settings before the first test."""
     config.addinivalue_line("markers", _MARKER)
@@ -87,8 +92,11 @@ def pytest_configure(config: pytest.Config) -> None:
     check_live(config)
     folder = setting(config, "report")
     if folder is not None:
+        path = config.invocation_params.dir / folder
+        if path.exists() and not path.is_dir():
+            raise pytest.UsageError(f"{OPTIONS['report'].on_command_line}: {path} is no folder")
         # Workers of pytest-xdist get the options, and may have another working folder.
-        config.option.fake_e2b_report = str(config.invocation_params.dir / folder)
+        config.option.fake_e2b_report = str(path)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -129,7 +137,11 @@ def pytest_runtest_makereport(
         folder = setting(item.config, "report")
         if folder is not None:
             output = dict(report.sections)
-            page = write_page(Path(folder), item.nodeid, watched.failures, output, snapshot)
-            shown[-1] = (shown[-1][0], f"{shown[-1][1]}\npage: {page}")
+            try:
+                page = write_page(Path(folder), item.nodeid, watched.failures, output, snapshot)
+                said = f"page: {page}"
+            except OSError as error:
+                said = f"page: cannot be written, {error}"
+            shown[-1] = (shown[-1][0], f"{shown[-1][1]}\n{said}")
         report.sections += shown
     return report

@@ -15,6 +15,7 @@ from conftest_plugin.policies import DEFAULT, WORDS, PolicyError, read_leaks, re
 RUNTIMES = ("auto", "local", "isolated")
 CLOCKS = ("real", "manual")
 PREFIX = "fake_e2b_"
+COMMAND_LINE_PREFIX = "--fake-e2b-"
 _INT = "int" if pytest.version_tuple >= (8, 4) else "string"
 
 
@@ -43,7 +44,7 @@ class Option:
     @property
     def on_command_line(self) -> str:
         """``--fake-e2b-strict-faults``"""
-        return f"--{(PREFIX + self.name).replace('_', '-')}"
+        return COMMAND_LINE_PREFIX + self.name.replace("_", "-")
 
     @property
     def key(self) -> str:
@@ -164,6 +165,21 @@ def check_settings(config: pytest.Config) -> None:
             raise pytest.UsageError(
                 f"there is no {key!r} for the ini file{nearest(key, known)}; "
                 f"there are {', '.join(sorted(known))}"
+            )
+
+
+def check_names(arguments: Iterable[str]) -> None:
+    """Refuse an argument that begins as the plugin's options do and is none.
+
+    Raises:
+        pytest.UsageError: Naming the nearest.
+    """
+    known = [option.on_command_line for option in OPTIONS.values()]
+    for argument in arguments:
+        name = argument.partition("=")[0]
+        if name.startswith(COMMAND_LINE_PREFIX) and name not in known:
+            raise pytest.UsageError(
+                f"there is no option {name}{nearest(name, known)}; there are {', '.join(known)}"
             )
 
 

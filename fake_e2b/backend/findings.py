@@ -19,6 +19,8 @@ _ASKING = frozenset(
 """Whoever asks these may well ask them of a sandbox that is gone: connect, else create anew."""
 _NO_SUCH_ROUTE = (404, 405)
 _NOT_BUILT = 501
+_STATUS = "status"
+"""The effect that answers in place of the service."""
 _REFUSED = 400
 _DEADLINE = "connect-timeout-ms"
 _MS = 1_000_000
@@ -68,12 +70,25 @@ def leaks(
 
 
 def misuse(records: Records) -> Iterator[Finding]:
-    """What was asked for and should not have been.
+    """What was asked for and should not have been; what a fault rule brought about is none.
 
     Facts: fake.misuse.*
     """
-    for decide in (_killed_sandboxes, _short_timeouts, _unknown, _failures):
-        yield from decide(records)
+    effects = _effects(records)
+    yield from _killed_sandboxes([each for each in records if _STATUS not in effects(each)])
+    yield from _short_timeouts([each for each in records if not effects(each)])
+    yield from _unknown([each for each in records if _STATUS not in effects(each)])
+    yield from _failures(records)
+
+
+def _effects(records: Records) -> Callable[[JournalRecord], frozenset[str]]:
+    """Tells which effects of rules acted on a request."""
+    found: dict[int, frozenset[str]] = {}
+    for record in records:
+        if record.kind is RecordKind.FAULT and isinstance(hit := record.json, dict):
+            number = hit.get("request", -1)
+            found[number] = found.get(number, frozenset()) | {str(hit.get("effect"))}
+    return lambda record: found.get(record.sequence, frozenset())
 
 
 def _killed_sandboxes(records: Records) -> Iterator[Finding]:

@@ -222,6 +222,8 @@ def test_the_marker_wins_over_the_command_line_and_that_over_the_ini_file(inner)
     ("given", "said"),
     [
         ("--fake-e2b-clock=manuel", "*--fake-e2b-clock is 'manuel'; *did you mean 'manual'?*"),
+        ("--fake-e2b-lekas=warn", "*no option --fake-e2b-lekas; did you mean*-leaks'*"),
+        ("--fake-e2b-report=conftest.py", "*conftest.py is no folder*"),
         ("--fake-e2b-seed=x", "*--fake-e2b-seed is 'x'; use a whole number*"),
         ("--fake-e2b-leaks=warning", "*use one of error, warn, ignore*did you mean 'warn'?*"),
         ("--fake-e2b-leaks=warn,streams=error", "*'streams'; did you mean 'stream'?*"),
@@ -232,7 +234,7 @@ def test_the_marker_wins_over_the_command_line_and_that_over_the_ini_file(inner)
     ],
 )
 def test_what_is_wrong_is_refused_before_the_first_test(inner, given, said):
-    inner.makepyfile("def test_never(): raise AssertionError")
+    inner.makepyfile("def test_never(): raise AssertionError", conftest="")
     arguments = [given]
     if not given.startswith("--"):
         inner.makeini(INI + given + "\n")
