@@ -21,6 +21,7 @@ from fake_e2b.admin.journal import journal
 from fake_e2b.admin.journal_expect import expect
 from fake_e2b.admin.openapi import openapi
 from fake_e2b.admin.parts import AdminParts, Page
+from fake_e2b.admin.profiles import PROFILE_PAGES
 from fake_e2b.admin.recorder import App, Receive, Scope, Send
 from fake_e2b.admin.sandboxes import SANDBOX_PAGES
 from fake_e2b.admin.state import env, health, reset, state
@@ -38,6 +39,7 @@ PAGES: Mapping[str, Mapping[str, Page]] = {
     "/_fake/journal/expect": {"POST": expect},
     **CLOCK_PAGES,
     **FAULT_PAGES,
+    **PROFILE_PAGES,
     **GATE_PAGES,
     **SANDBOX_PAGES,
     **STUB_PAGES,

@@ -12,7 +12,7 @@ from fake_e2b.admin.parts import AdminParts, Page
 from fake_e2b.admin.query import json_object
 from fake_e2b.backend.steering import RuleInForce
 from fake_e2b.domain.errors import UsageError
-from fake_e2b.domain.steering.effects import Hold
+from fake_e2b.domain.steering.effects import Hold, Refuse
 from fake_e2b.domain.steering.rule import read_rule, write_rule
 
 FORM = '{"match": {"operation": "createSandbox"}, "effect": {"kind": "status", "status": 503}}'
@@ -33,6 +33,10 @@ async def add_fault(parts: AdminParts, request: Request) -> Response:
     rule = read_rule(table, parts.rules.free_name)
     if isinstance(rule.effect, Hold):
         raise UsageError("requests are held by gates: POST /_fake/gates")
+    if isinstance(rule.effect, Refuse) and rule.effect.seconds is None:
+        raise UsageError(
+            'nobody could take it back by HTTP: say for how long, {"kind": "refuse", "seconds": 2}'
+        )
     return JSONResponse(fault_shown(parts.rules.add(rule)), 201)
 
 

@@ -20,6 +20,7 @@ _LINKS = {
     "state": "what exists, as JSON",
     "journal": "every request, as JSON; filters are query parameters",
     "faults": "the rules in force, as JSON",
+    "profiles": "named sets of rules, as JSON",
     "gates": "what is held, as JSON",
     "stubs": "programs in sandboxes whose answers were given in advance, as JSON",
     "clock": "what time it is for the fake",

@@ -1,4 +1,4 @@
-"""How OpenAPI describes `/_fake/faults` and `/_fake/gates`: from the declared values themselves."""
+"""How OpenAPI describes faults, profiles and gates: from the declared values themselves."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from fake_e2b.admin.described import (
     reference,
 )
 from fake_e2b.admin.gates import NOT_COME, Releasing, Waiting
+from fake_e2b.admin.profiles import ChosenProfile
 from fake_e2b.domain.forms import schema
 from fake_e2b.domain.steering.effects import effect_schema
 from fake_e2b.domain.steering.match import RequestMatch
@@ -34,7 +35,7 @@ _SHOWN = {
 
 
 def steering_paths() -> dict[str, Any]:
-    """The paths of both."""
+    """The paths of all."""
     return {
         "/_fake/faults": {
             "get": operation("fakeFaults", "The rules in force", ok("FakeFaults")),
@@ -51,6 +52,25 @@ def steering_paths() -> dict[str, Any]:
             "get": operation("fakeFault", "One rule", ok("FakeFault"), can_refuse=True, named=True),
             "delete": operation(
                 "fakeRemoveFault", "Take a rule back", ok("FakeFault"), can_refuse=True, named=True
+            ),
+        },
+        "/_fake/profiles": {
+            "get": operation("fakeProfiles", "Named sets of rules", ok("FakeProfiles")),
+            "post": operation(
+                "fakeAddProfile",
+                "Put a set of rules in force",
+                {"201": answer("FakeProfile", "In force")},
+                body="FakeChosenProfile",
+                can_refuse=True,
+            ),
+        },
+        "/_fake/profiles/{name}": {
+            "delete": operation(
+                "fakeRemoveProfile",
+                "Take a set of rules back",
+                ok("FakeProfile"),
+                can_refuse=True,
+                named=True,
             ),
         },
         "/_fake/gates": {
@@ -96,7 +116,7 @@ def steering_paths() -> dict[str, Any]:
 
 
 def steering_schemas() -> dict[str, Any]:
-    """The schemas of both."""
+    """The schemas of all."""
     counts = {"hits": WHOLE, "seen": WHOLE, "spent": BOOLEAN}
     asked = an_object(operation=STRING, method=STRING, path=STRING, sandboxID=or_null(STRING))
     gate = {**_SHOWN, "open": BOOLEAN, "held": WHOLE, "arrived": array(asked)}
@@ -112,6 +132,9 @@ def steering_schemas() -> dict[str, Any]:
         "FakeGateRule": {"type": "object", "properties": _RULE, "additionalProperties": False},
         "FakeFault": an_object(**_SHOWN, effect=reference("FakeEffect"), **counts),
         "FakeFaults": an_object(faults=array(reference("FakeFault"))),
+        "FakeProfile": an_object(name=STRING, about=STRING, faults=array(reference("FakeFault"))),
+        "FakeProfiles": an_object(profiles=array(reference("FakeProfile"))),
+        "FakeChosenProfile": schema(ChosenProfile),
         "FakeGate": an_object(**gate),
         "FakeGates": an_object(gates=array(reference("FakeGate"))),
         "FakeReleased": an_object(**gate, released=WHOLE),

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from fake_e2b.domain.errors import UsageError
+from fake_e2b.domain.steering.profiles import names
 from fake_e2b.server.settings import DEFAULT_DOMAIN
 from fake_e2b.testing import FakeE2B
 from fake_e2b.testing.template_file import load_templates
@@ -35,6 +36,13 @@ def add_fake_options(parser: argparse.ArgumentParser) -> None:
         type=seed_number,
         metavar="N",
         help="the same seed gives the same IDs and tokens in the same order",
+    )
+    group.add_argument(
+        "--profile",
+        choices=names(),
+        metavar="NAME",
+        help=f"a set of faults that is in force from the start: {', '.join(names())}; "
+        "see docs/faults.md",
     )
     group.add_argument(
         "--tls",
@@ -78,6 +86,7 @@ def make_fake(
         runtime=arguments.runtime,
         clock=arguments.clock,
         seed=arguments.seed,
+        profile=arguments.profile,
         api_keys=arguments.api_key,
         tls=arguments.tls,
         domain=arguments.domain,

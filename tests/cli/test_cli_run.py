@@ -199,3 +199,14 @@ def test_what_the_command_leaves_in_sandboxes_ends_with_it(then):
             process.terminate()
         assert process.wait(30) == (143 if then == "stay" else 0)
         wait_until(lambda: not sleepers(seconds))
+
+
+def test_a_fake_with_a_profile():
+    ask = (
+        "import json, os, urllib.request;"
+        "answer = urllib.request.urlopen(os.environ['E2B_API_URL'] + '/_fake/faults');"
+        "print(len(json.load(answer)['faults']))"
+    )
+    options = ("--profile", "strict", "--seed", "7")
+    ended = run_script("run", *options, "--", sys.executable, "-c", ask)
+    assert ended.stdout.strip() == "5", ended.stderr

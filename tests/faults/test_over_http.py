@@ -10,6 +10,7 @@ import pytest
 from e2b import RateLimitException, Sandbox
 
 from fake_e2b import FakeE2B
+from tests.helpers.waiting import wait_until
 
 
 @pytest.fixture
@@ -45,6 +46,10 @@ def test_what_is_wrong_is_said_and_changes_nothing(pages: httpx.Client) -> None:
             pages.post("/faults", json={"match": {"operation": "createSandbx"}, "effect": {}}),
             "did you mean 'createSandbox'",
         ),
+        (pages.post("/faults", json={"effect": {"kind": "refuse"}}), "say for how long"),
+        (pages.post("/profiles", json={"name": "strickt"}), "did you mean 'strict'"),
+        (pages.post("/profiles", json={"nam": "strict"}), "did you mean 'name'"),
+        (pages.delete("/profiles/strict"), "is not in force"),
         (pages.post("/faults", content=b"nope"), "is not JSON; send {"),
         (pages.delete("/faults/none"), "there is no rule 'none'"),
         (pages.get("/gates/none"), "there is no rule 'none'"),
@@ -82,3 +87,30 @@ def test_a_gate_is_no_fault_and_a_fault_no_gate(pages: httpx.Client) -> None:
     assert [each["name"] for each in pages.get("/faults").json()["faults"]] == ["ill"]
     assert [each["name"] for each in pages.delete("/gates").json()["gates"]] == ["door"]
     assert [each["name"] for each in pages.delete("/faults").json()["faults"]] == ["ill"]
+
+
+def test_a_profile_is_put_in_force_and_taken_back(pages: httpx.Client) -> None:
+    listed = {each["name"]: each for each in pages.get("/profiles").json()["profiles"]}
+    assert listed["strict"]["faults"] == []
+    made = pages.post("/profiles", json={"name": "strict", "seed": 7})
+    assert made.status_code == 201
+    assert made.json()["faults"][0]["name"] == "strict: order (seed 7)"
+    Sandbox.create().kill()
+    gone = pages.delete("/profiles/strict").json()
+    assert any(each["hits"] for each in gone["faults"])
+    assert pages.get("/faults").json() == {"faults": []}
+
+
+def test_connections_are_refused_for_a_time(fake: FakeE2B, pages: httpx.Client) -> None:
+    rule = {"effect": {"kind": "refuse", "seconds": 0.3}}
+    assert pages.post("/faults", json=rule).status_code == 201
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{fake.url}/health")
+    wait_until(lambda: _answers(fake))
+
+
+def _answers(fake: FakeE2B) -> bool:
+    try:
+        return httpx.get(f"{fake.url}/health").status_code == 200
+    except httpx.ConnectError:
+        return False
