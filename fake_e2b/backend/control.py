@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fake_e2b.backend.build_requests import Building, BuildRequests
 from fake_e2b.backend.egress import Egress
 from fake_e2b.backend.fates import Fates, Wait
 from fake_e2b.backend.idempotency import Idempotency
@@ -54,6 +55,7 @@ class ControlBackend:
         together: Awaits several steps at once.
         make_patience: How long each request waits for a sandbox that changes its state.
         wait: Waits in real time.
+        building: What builds templates through the API; None where nothing does.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class ControlBackend:
         together: Together = one_by_one,
         make_patience: Callable[[], Patience] = Endless,
         wait: Wait = _at_once,
+        building: Building | None = None,
     ) -> None:
         settings = settings or ControlSettings()
         store = Store()
@@ -89,6 +92,15 @@ class ControlBackend:
         self.fates = Fates(store, clock, runtime, make_event, wait)
         self.teams.as_seen = self.fates.plan_of
         self._listing = Listing(store)
+        self.build_requests = BuildRequests(
+            templates=self.templates,
+            catalog=self.catalog,
+            ids=ids,
+            clock=clock,
+            building=building,
+            release=runtime.release,
+            most_builds=settings.concurrent_builds,
+        )
         self.metrics = Metrics(store, clock)
         self.logs = Logs(clock)
         self.idempotency = Idempotency(clock, settings.idempotency_window_s)
@@ -122,6 +134,7 @@ class ControlBackend:
 
     async def reset(self) -> None:
         """Kill every sandbox; forget secrets, volumes, logs, metrics and idempotency keys."""
+        await self.build_requests.reset()
         await self.sandboxes.reset()
         self.metrics.clear()
         self.logs.clear()

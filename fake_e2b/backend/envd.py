@@ -12,7 +12,7 @@ from fake_e2b.domain.envd_errors import EnvdError, EnvdKind
 from fake_e2b.domain.ids import IdSource
 from fake_e2b.domain.ports import Guest
 from fake_e2b.domain.setup import PLAIN, Setup
-from fake_e2b.domain.user import BUILT_IN_USERS, ROOT, User
+from fake_e2b.domain.user import ROOT, User
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 """The daemon's own PATH, which commands start with."""
@@ -63,7 +63,7 @@ class Envd:
             "E2B_TEMPLATE_ID": template_id,
         }
         self.default_user = setup.user
-        self.default_workdir = setup.workdir or BUILT_IN_USERS[setup.user].home
+        self.default_workdir = setup.workdir or self.user(None).home
         self.processes = ProcessTable(guest, clock, on_process)
         self.watchers = Watchers(guest.files, ids)
 

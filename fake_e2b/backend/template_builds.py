@@ -133,7 +133,10 @@ class TemplateBuilds:
 
 
 def _settled(item: Item, setup: Setup) -> Item:
-    start = setup.workdir or BUILT_IN_USERS[setup.user].home
+    home = (
+        BUILT_IN_USERS[setup.user].home if setup.user in BUILT_IN_USERS else f"/home/{setup.user}"
+    )
+    start = setup.workdir or home
     return replace(item, path=posixpath.join(start, item.path), owner=item.owner or setup.user)
 
 

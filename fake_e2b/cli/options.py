@@ -32,6 +32,12 @@ def add_fake_options(parser: argparse.ArgumentParser) -> None:
         help="manual stands still until it is moved, see /_fake/clock (default: real)",
     )
     group.add_argument(
+        "--build-network",
+        choices=("record", "allow", "fail"),
+        default="record",
+        help="what becomes of a template build's commands that would download (default: record)",
+    )
+    group.add_argument(
         "--seed",
         type=seed_number,
         metavar="N",
@@ -85,6 +91,7 @@ def make_fake(
     return FakeE2B(
         runtime=arguments.runtime,
         clock=arguments.clock,
+        build_network=arguments.build_network,
         seed=arguments.seed,
         profile=arguments.profile,
         api_keys=arguments.api_key,

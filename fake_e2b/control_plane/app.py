@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from fake_e2b.backend.control import ControlBackend
 from fake_e2b.control_plane import (
+    builds,
     cors,
     lifecycle,
     observations,
@@ -83,6 +84,12 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("PATCH", "/v2/templates/{templateID}"): templates.update,
     ("DELETE", "/templates/{templateID}"): templates.delete,
     ("GET", "/templates/aliases/{alias}"): templates.check_alias,
+    ("POST", "/v3/templates"): builds.request,
+    ("POST", "/v2/templates"): builds.request_v2,
+    ("GET", "/templates/{templateID}/files/{hash}"): builds.upload,
+    ("POST", "/v2/templates/{templateID}/builds/{buildID}"): builds.start,
+    ("GET", "/templates/{templateID}/builds/{buildID}/status"): builds.status,
+    ("GET", "/templates/{templateID}/builds/{buildID}/logs"): builds.logs,
     ("POST", "/templates/tags"): tags.assign,
     ("DELETE", "/templates/tags"): tags.remove,
     ("GET", "/templates/{templateID}/tags"): tags.list_all,

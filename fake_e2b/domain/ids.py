@@ -101,5 +101,9 @@ class IdSource:
         """64 hex digits, stable for the sandbox ID and different from the envd token."""
         return self._derive(f"sandbox-traffic-{sandbox_id}")
 
+    def upload_token(self, what: str) -> str:
+        """64 hex digits that let whoever has them upload `what`."""
+        return self._derive(f"upload {what}")
+
     def _derive(self, text: str) -> str:
         return hmac.new(self._token_key, text.encode(), hashlib.sha256).hexdigest()

@@ -395,6 +395,10 @@ class Runtime(Protocol):
         """
         ...
 
+    async def hold(self, layer_id: LayerID) -> None:
+        """One more `release` is needed until the layer goes."""
+        ...
+
     async def release(self, layer_id: LayerID) -> None:
         """Let a layer go; guests that started from it keep it until they are gone."""
         ...

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from fake_e2b.domain.build import LogLine, Reason
 from fake_e2b.domain.errors import FakeE2BError
 from fake_e2b.domain.ids import SandboxID, TeamID, TemplateID
 from fake_e2b.domain.limits import NO_LIMITS, Limits
@@ -43,6 +44,8 @@ class Build:
         gone: Its template was deleted; what is to be made from it cannot be made any more.
         cpu_count, memory_mb, disk_size_mb: What its sandboxes say that they have.
         finished_at_ns: When it became ready, or failed.
+        log: What it told, in order.
+        reason: Why it failed.
     """
 
     build_id: str
@@ -59,6 +62,8 @@ class Build:
     disk_size_mb: int = 1024
     updated_at_ns: int = 0
     finished_at_ns: int | None = None
+    log: list[LogLine] = field(default_factory=list)
+    reason: Reason | None = None
 
     def __post_init__(self) -> None:
         self.updated_at_ns = self.updated_at_ns or self.created_at_ns

@@ -117,6 +117,10 @@ class AutoRuntime:
         """See `Runtime.capture`."""
         return await (self._chosen or await self.decided()).capture(sandbox_id)
 
+    async def hold(self, layer_id: LayerID) -> None:
+        """See `Runtime.hold`."""
+        await (self._chosen or await self.decided()).hold(layer_id)
+
     async def release(self, layer_id: LayerID) -> None:
         """See `Runtime.release`."""
         await (self._chosen or await self.decided()).release(layer_id)

@@ -280,6 +280,10 @@ class LocalRuntime:
         self.layers.add(layer_id, Layer(owners=owners))
         return layer_id
 
+    async def hold(self, layer_id: LayerID) -> None:
+        """One more holder of a layer."""
+        self.layers.hold(layer_id)
+
     async def release(self, layer_id: LayerID) -> None:
         """Remove a layer: those that started from it have copies."""
         self.layers.drop(layer_id)

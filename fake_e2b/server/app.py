@@ -29,6 +29,7 @@ from fake_e2b.domain.steering.asked import Asked
 from fake_e2b.domain.steering.profiles import profile
 from fake_e2b.runtime.clock import SystemClock
 from fake_e2b.runtime.select import choose_runtime
+from fake_e2b.server.builder.site import BuildSite
 from fake_e2b.server.connection import LOGGER
 from fake_e2b.server.debug_ports import DebugPorts, DebugSandbox
 from fake_e2b.server.gateway import Gateway, Planes
@@ -77,6 +78,16 @@ class Fake:
         self.runtime = choose_runtime(settings.runtime, at_start=True)
         self.stubs = Stubs(self.clock, real_clock, self.journal)
         self._machines = Machines(self.clock, self.ids, self.happened.processes, self.stubs.reach)
+        self._site = BuildSite(
+            runtime=self.runtime,
+            control=lambda: self.backend,
+            clock=self.clock,
+            ids=self.ids,
+            base_url=address.api_url,
+            stubs=self.stubs,
+            network=settings.build_network,
+            longest_s=settings.build_timeout_s,
+        )
         self.backend = ControlBackend(
             clock=self.clock,
             ids=self.ids,
@@ -88,10 +99,12 @@ class Fake:
             settings=ControlSettings(
                 max_length_hours=settings.max_length_hours,
                 concurrent_sandboxes=settings.max_sandboxes,
+                concurrent_builds=settings.max_builds,
             ),
             together=_together,
             make_patience=lambda: LimitedPatience(_PATIENCE_S),
             wait=asyncio.sleep,
+            building=self._site.building,
         )
         self.api_key = self._make_teams()
         for definition in settings.templates:
@@ -126,6 +139,7 @@ class Fake:
                 envd=envd_app(),
                 interpreter=interpreter_app(),
                 proxy=proxy_app,
+                uploads=self._site.uploads,
             ),
             entrance=self.backend.sandboxes,
             index=self._index,
@@ -189,6 +203,7 @@ class Fake:
             life.push_async_callback(self._machines.close)
             life.push_async_callback(self.stubs.close)
             life.push_async_callback(self.backend.sandboxes.reset)
+            life.push_async_callback(self.backend.build_requests.reset)
             reaping = asyncio.create_task(self._reaper.run(), name="fake-e2b reaper")
             life.push_async_callback(_end, reaping)
             self._life = life.pop_all()

@@ -20,6 +20,7 @@ from fake_e2b.domain.errors import GapError
 from fake_e2b.domain.ids import SandboxID
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.server import answers
+from fake_e2b.server.builder.uploads import PREFIX as UPLOADS
 from fake_e2b.server.connection import LOGGER
 from fake_e2b.server.dispatch import Asked, Index, Own, is_reserved, route
 from fake_e2b.server.steering.layer import Steering
@@ -47,13 +48,21 @@ class Planes:
     """The apps that requests end in; each is an ASGI app of its own."""
 
     def __init__(
-        self, *, control: App, admin: App, envd: App, interpreter: App, proxy: App
+        self,
+        *,
+        control: App,
+        admin: App,
+        envd: App,
+        interpreter: App,
+        proxy: App,
+        uploads: App,
     ) -> None:
         self.control = control
         self.admin = admin
         self.envd = envd
         self.interpreter = interpreter
         self.proxy = proxy
+        self.uploads = uploads
 
 
 class Gateway:
@@ -123,7 +132,9 @@ class Gateway:
             await answers.malformed(*refused)(scope, receive, send)
             return
         if scope["path"].startswith("/_fake") and self._where(scope) is Own.ADMIN:
-            await self._planes.admin(scope, receive, send)
+            is_upload = scope["path"].startswith(UPLOADS)
+            plane = self._planes.uploads if is_upload else self._planes.admin
+            await plane(scope, receive, send)
         else:
             await self._recorded(scope, receive, send)
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from fake_e2b.domain.downloads import NetworkMode
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.recipe import Definition
 
@@ -36,6 +37,10 @@ class Settings:
         templates: Of the first team, in an order in which each finds its base.
         debug_ports: Whether clients with ``E2B_DEBUG=true`` find a sandbox at their fixed ports.
         profile: The name of the faults that are in force from the start.
+        max_builds: How many template builds each team may have open at once.
+        build_network: What becomes of a template build's commands that would download: they are
+            recorded and not run, allowed to try, or fail.
+        build_timeout_s: How long a template build may take, in real time.
         any_host: Routing headers count on any host, see `fake_e2b.server.dispatch.route`.
     """
 
@@ -51,6 +56,9 @@ class Settings:
     any_host: bool = False
     templates: tuple[Definition, ...] = ()
     profile: str | None = None
+    max_builds: int = 1_000
+    build_network: NetworkMode = "record"
+    build_timeout_s: float = 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +92,11 @@ class Address:
         """For the API and for sandbox traffic alike."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
+
+    @property
+    def api_url(self) -> str:
+        """Where clients reach the API: by its name where TLS needs one."""
+        return f"https://api.{self.domain}" if self.tls else self.url
 
     @property
     def domain_name(self) -> str:

@@ -8,9 +8,12 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from types import TracebackType
+from typing import get_args
 
+from fake_e2b.domain.downloads import NetworkMode
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.finding import Finding
+from fake_e2b.domain.forms import refuse_unknown
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.server.app import Fake
 from fake_e2b.server.debug_ports import listen_for_debug
@@ -35,6 +38,11 @@ from fake_e2b.testing.leaks import look_for_findings
 from fake_e2b.testing.sandbox import SandboxHandle, SandboxLike
 from fake_e2b.testing.sdk_age import TlsChoice, wants_tls
 from fake_e2b.testing.templates import SandboxTemplate
+
+
+def _checked(mode: NetworkMode) -> NetworkMode:
+    refuse_unknown(mode, get_args(NetworkMode), "build_network")
+    return mode
 
 
 def _close(sockets: list[socket.socket]) -> None:
@@ -78,6 +86,12 @@ class FakeE2B:
         max_connections: How many requests into one sandbox may be open at once, WebSockets
             included; more are answered with 429. None, as on the service, allows any number.
         max_length_hours: How long one run of a sandbox may last.
+        max_builds: How many template builds a team may have open at once.
+        build_network: What becomes of a template build's commands that would download (`apt-get`,
+            `pip`, `npm`, `curl`, …): ``"record"`` says so in the build's log and does nothing,
+            ``"fail"`` refuses, ``"allow"`` lets them try: with ``runtime="local"`` they have this
+            machine's network, with ``"isolated"`` none.
+        build_timeout_s: How long a template build may take, in seconds of real time.
         templates: Of the fake's own team; each after those it starts from.
         profile: A set of faults that is in force from the start and after every `reset`, see
             `fake_e2b.profiles`; its dice are the fake's seed's.
@@ -105,6 +119,9 @@ class FakeE2B:
         max_sandboxes: int = 1_100,
         max_connections: int | None = None,
         max_length_hours: int = 24,
+        max_builds: int = 1_000,
+        build_network: NetworkMode = "record",
+        build_timeout_s: float = 3600.0,
         templates: Sequence[SandboxTemplate] = (),
         profile: str | None = None,
         set_environment: bool = True,
@@ -119,6 +136,9 @@ class FakeE2B:
             max_sandboxes=max_sandboxes,
             max_connections=max_connections,
             max_length_hours=max_length_hours,
+            max_builds=max_builds,
+            build_network=_checked(build_network),
+            build_timeout_s=build_timeout_s,
             debug_ports=debug_ports,
             any_host=allow_remote,
             templates=tuple(each.definition() for each in templates),

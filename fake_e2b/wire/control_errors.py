@@ -148,6 +148,23 @@ TABLE: Mapping[K, Row] = {
     K.CURSOR_OF_OTHER_SORT: Row(
         400, "Cursor was issued for a different sort; clear the cursor and restart"
     ),
+    K.NAME_REQUIRED: Row(400, "Name is required"),
+    K.BAD_BUILD_SIZE: Row(400, "{reason}"),
+    K.ALIAS_IS_AN_ID: Row(409, "Alias '{alias}' is already used"),
+    K.BUILD_LIMIT: Row(
+        429,
+        "you have reached the maximum number of concurrent template builds ({limit}). Please wait "
+        "for existing builds to complete or contact support if you need more concurrent builds.",
+    ),
+    K.BAD_FILES_HASH: Row(400, "Invalid files hash"),
+    K.TEMPLATE_OF_BUILD_NOT_FOUND: Row(
+        404, "Error when getting template: template '{template_id}' not found"
+    ),
+    K.BAD_BUILD_ID: Row(400, "Invalid build ID: {build_id}"),
+    K.BAD_BUILD_ID_ASKED: Row(400, "Invalid build id"),
+    K.BUILD_NOT_FOUND: Row(400, "Build '{build_id}' not found"),
+    K.BUILD_NOT_WAITING: Row(400, "build is not in waiting state"),
+    K.BUILD_SOURCES: Row(400, "{reason} fromImage {joint} fromTemplate"),
     K.TEMPLATE_NEEDS_REBUILD: Row(
         400, f"You need to re-build template to allow using secured access. {_SECURED}"
     ),

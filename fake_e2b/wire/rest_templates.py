@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import Field
 
-from fake_e2b.wire.rest import Absent, Instant, Int32, Shape
+from fake_e2b.wire.rest import Absent, Instant, Int32, LogLevelName, Shape
 
 BuildStatusName: TypeAlias = Literal["waiting", "building", "ready", "error"]
 TagSort: TypeAlias = Literal["latest_desc", "latest_asc", "name_asc", "name_desc"]
@@ -41,6 +41,68 @@ class TemplateUpdateRequest(Shape):
     """What can be changed of a template."""
 
     public: bool | Absent = None
+
+
+class TemplateBuildRequestV3(Shape):
+    """What is to be built, under which name."""
+
+    name: Annotated[str, Field(max_length=128)] | Absent = None
+    tags: list[str] | Absent = None
+    alias: Annotated[str, Field(max_length=128)] | Absent = None
+    team_id: str | Absent = None
+    cpu_count: Annotated[int, Field(ge=1, json_schema_extra={"format": "int32"})] | Absent = None
+    memory_mb: Annotated[int, Field(ge=128, json_schema_extra={"format": "int32"})] | Absent = None
+    min_free_disk_mb: (
+        Annotated[int, Field(ge=0, json_schema_extra={"format": "int32"})] | Absent
+    ) = Field(None, alias="minFreeDiskMb")
+
+
+class TemplateBuildRequestV2(Shape):
+    """The same, second generation."""
+
+    alias: Annotated[str, Field(max_length=128)]
+    team_id: str | Absent = None
+    cpu_count: Annotated[int, Field(ge=1, json_schema_extra={"format": "int32"})] | Absent = None
+    memory_mb: Annotated[int, Field(ge=128, json_schema_extra={"format": "int32"})] | Absent = None
+
+
+class TemplateStep(Shape):
+    """One instruction of a build."""
+
+    type: str
+    args: list[str] | Absent = None
+    force: bool = False
+    files_hash: str | Absent = None
+
+
+class TemplateBuildStartV2(Shape):
+    """What a reserved build is to do."""
+
+    from_image: str | Absent = None
+    from_template: str | Absent = None
+    from_image_registry: dict[str, Any] | Absent = None
+    force: bool = False
+    steps: list[TemplateStep] | Absent = None
+    start_cmd: str | Absent = None
+    ready_cmd: str | Absent = None
+
+
+class BuildStatusQuery(Shape):
+    """Which lines of a build's log."""
+
+    logs_offset: Annotated[int, Field(ge=0, json_schema_extra={"format": "int32"})] = 0
+    limit: Annotated[int, Field(ge=0, le=100, json_schema_extra={"format": "int32"})] = 100
+    level: LogLevelName | Absent = None
+
+
+class BuildLogsQuery(Shape):
+    """Which lines of a build's log, from an instant on or back from it."""
+
+    cursor: Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})] | Absent = None
+    limit: Annotated[int, Field(ge=0, le=100, json_schema_extra={"format": "int32"})] = 100
+    direction: Literal["forward", "backward"] = "forward"
+    level: LogLevelName | Absent = None
+    source: Literal["temporary", "persistent"] | Absent = None
 
 
 class AssignTemplateTagsRequest(Shape):
@@ -197,3 +259,56 @@ class TagAssignments(Shape):
 
     data: list[TagAssignment]
     next_cursor: str | None
+
+
+class TemplateRequestResponseV3(Shape):
+    """A reserved build."""
+
+    template_id: str
+    build_id: str
+    public: bool
+    names: list[str]
+    aliases: list[str]
+    tags: list[str]
+
+
+class TemplateBuildFileUpload(Shape):
+    """Whether an archive is there, and where it is to be sent."""
+
+    present: bool
+    url: str | Absent = None
+    headers: dict[str, str] | Absent = None
+
+
+class BuildLogEntry(Shape):
+    """One line of a build's log."""
+
+    timestamp: Instant
+    message: str
+    level: LogLevelName
+    step: str | Absent = None
+
+
+class BuildStatusReason(Shape):
+    """Why a build failed."""
+
+    message: str
+    step: str | Absent = None
+    log_entries: list[BuildLogEntry] | Absent = None
+
+
+class TemplateBuildInfo(Shape):
+    """How far a build is, and what it tells."""
+
+    template_id: str
+    build_id: str
+    status: BuildStatusName
+    logs: list[str]
+    log_entries: list[BuildLogEntry]
+    reason: BuildStatusReason | Absent = None
+
+
+class TemplateBuildLogsResponse(Shape):
+    """A page of a build's log."""
+
+    logs: list[BuildLogEntry]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fake_e2b.domain.build import Level, LogLine
 from fake_e2b.domain.template import DEFAULT_TAG, Assignment, Build, BuildStatus, Template
 from fake_e2b.wire import rest_templates
 from fake_e2b.wire.rest_render import Object, Writer
@@ -16,6 +17,15 @@ _TEMPLATE = Writer(rest_templates.Template)
 _WITH_BUILDS = Writer(rest_templates.TemplateWithBuilds)
 _BUILD = Writer(rest_templates.TemplateBuild)
 _TAG = Writer(rest_templates.TemplateTag)
+_LOG_ENTRY = Writer(rest_templates.BuildLogEntry)
+_REASON = Writer(rest_templates.BuildStatusReason)
+_BUILD_INFO = Writer(rest_templates.TemplateBuildInfo)
+_LEVELS = {
+    Level.DEBUG: "debug",
+    Level.INFO: "info",
+    Level.WARN: "warn",
+    Level.ERROR: "error",
+}
 _ASSIGNMENT = Writer(rest_templates.TagAssignment)
 
 
@@ -104,3 +114,38 @@ def _nulls(shown: Template, *, foreign: bool) -> Object:
         "createdBy": None,
         "lastSpawnedAt": None if last_ns is None else format_instant(last_ns),
     }
+
+
+def log_entry(shown: LogLine) -> Object:
+    """One line of a build's log."""
+    return _LOG_ENTRY(
+        timestamp=format_instant(shown.at_ns),
+        message=shown.message,
+        level=_LEVELS[shown.level],
+        step=shown.step,
+    )
+
+
+def build_info(owner: Template, shown: Build, page: Sequence[LogLine]) -> Object:
+    """How far a build is, with a page of its log."""
+    reason = None
+    if shown.reason is not None:
+        reason = _REASON(
+            message=shown.reason.message,
+            step=shown.reason.step,
+            log_entries=None
+            if shown.reason.step is None
+            else [
+                log_entry(each)
+                for each in page
+                if each.level >= Level.WARN and each.step == shown.reason.step
+            ],
+        )
+    return _BUILD_INFO(
+        template_id=owner.template_id,
+        build_id=shown.build_id,
+        status=shown.status.value,
+        logs=[],
+        log_entries=[log_entry(each) for each in page],
+        reason=reason,
+    )

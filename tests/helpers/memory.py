@@ -138,6 +138,9 @@ class MemoryRuntime:
         self.layers.add(layer_id)
         return layer_id
 
+    async def hold(self, layer_id: LayerID) -> None:
+        self.layers.add(layer_id)
+
     async def release(self, layer_id: LayerID) -> None:
         await self.step("release")
         self.layers.remove(layer_id)

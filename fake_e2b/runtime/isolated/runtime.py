@@ -214,6 +214,10 @@ class IsolatedRuntime:
                 layers.drop(base)
         return layer_id
 
+    async def hold(self, layer_id: LayerID) -> None:
+        """One more holder of a layer."""
+        self.layers.hold(layer_id)
+
     async def release(self, layer_id: LayerID) -> None:
         """Let a layer go."""
         self.layers.drop(layer_id)

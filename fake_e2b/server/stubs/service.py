@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from typing import Literal, Protocol
 from weakref import WeakKeyDictionary
 
 from fake_e2b.backend.journal import Journal
@@ -16,7 +17,7 @@ from fake_e2b.backend.stubs import CallRecord, StubInForce, StubTable
 from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.ports import Guest
 from fake_e2b.domain.stubs.call import Command, Site, StubCall
-from fake_e2b.domain.stubs.rule import StubRule
+from fake_e2b.domain.stubs.rule import StubAnswer, StubRule
 from fake_e2b.runtime.stubs.line import CallerGoneError, Line, texts
 from fake_e2b.server.connection import LOGGER
 from fake_e2b.server.stubs.answering import answer
@@ -26,6 +27,16 @@ from fake_e2b.server.stubs.running import RunningCall
 FAILED = 70
 """What a stub exits with whose handler fails: an error of the software, says sysexits.h."""
 _GRACE_S = 2.0
+
+
+class Otherwise(Protocol):
+    """Answers the calls in one guest that no stub answers."""
+
+    @property
+    def programs(self) -> frozenset[str]: ...
+    def answer(self, command: Command) -> StubAnswer | None:
+        """What is said, and with which code it ends; None: let the real program run."""
+        ...
 
 
 class Stubs:
@@ -41,6 +52,7 @@ class Stubs:
         self._table = StubTable()
         self._lock = threading.Lock()
         self._guests: WeakKeyDictionary[Guest, Site] = WeakKeyDictionary()
+        self._otherwise: WeakKeyDictionary[Guest, Otherwise] = WeakKeyDictionary()
         self._turns: WeakKeyDictionary[Guest, asyncio.Lock] = WeakKeyDictionary()
         self._used = False
         self._lines: dict[Line, threading.Thread] = {}
@@ -102,11 +114,28 @@ class Stubs:
 
     # -- guests ----------------------------------------------------------------------------------
 
-    async def reach(self, site: Site, guest: Guest) -> None:
-        """A guest has come up, which stubs may be for; before it runs any program."""
+    async def reach(self, site: Site, guest: Guest, otherwise: Otherwise | None = None) -> None:
+        """A guest has come up, which stubs may be for; before it runs any program.
+
+        Args:
+            otherwise: Answers there what no stub does.
+        """
         self._guests[guest] = site
-        if self._used:
+        if otherwise is not None and otherwise.programs:
+            self._otherwise[guest] = otherwise
+        if self._used or guest in self._otherwise:
             await self._show(guest, site)
+
+    async def leave(self, guest: Guest) -> None:
+        """Take every stub out of a guest again: its files are about to be kept.
+
+        Raises:
+            OSError: The guest has ended, or its files cannot be written.
+        """
+        self._guests.pop(guest, None)
+        if self._otherwise.pop(guest, None) is not None or self._used:
+            async with self._turns.setdefault(guest, asyncio.Lock()):
+                await guest.intercept(frozenset(), lambda descriptor: None)
 
     async def _reach_all(self) -> None:
         alive = [(guest, site) for guest, site in self._guests.items() if guest.alive]
@@ -114,11 +143,16 @@ class Stubs:
 
     async def _show(self, guest: Guest, site: Site) -> None:
         turn = self._turns.setdefault(guest, asyncio.Lock())
+        otherwise = self._otherwise.get(guest)
         async with turn:
             with self._lock:
                 programs = self._table.programs(site)
+            if otherwise is not None:
+                programs |= otherwise.programs
             try:
-                await guest.intercept(programs, lambda descriptor: self._called(site, descriptor))
+                await guest.intercept(
+                    programs, lambda descriptor: self._called(site, descriptor, otherwise)
+                )
             except OSError as error:
                 if guest.alive:
                     text = f"cannot stand in for {', '.join(sorted(programs))}: {error}"
@@ -126,11 +160,14 @@ class Stubs:
 
     # -- calls -----------------------------------------------------------------------------------
 
-    def _called(self, site: Site, descriptor: int) -> None:
+    def _called(self, site: Site, descriptor: int, otherwise: Otherwise | None) -> None:
         line = Line(socket.socket(fileno=descriptor))
         loop = asyncio.get_running_loop()
         thread = threading.Thread(
-            target=self._serve, args=(site, line, loop), name="fake-e2b stub", daemon=True
+            target=self._serve,
+            args=(site, line, loop, otherwise),
+            name="fake-e2b stub",
+            daemon=True,
         )
         with self._lock:
             self._lines[line] = thread
@@ -144,14 +181,26 @@ class Stubs:
             self._lines.pop(line, None)
         line.close()
 
-    def _serve(self, site: Site, line: Line, loop: asyncio.AbstractEventLoop) -> None:
+    def _serve(
+        self,
+        site: Site,
+        line: Line,
+        loop: asyncio.AbstractEventLoop,
+        otherwise: Otherwise | None,
+    ) -> None:
         try:
             with suppress(CallerGoneError):
-                self._answer(site, line, loop)
+                self._answer(site, line, loop, otherwise)
         finally:
             self._forget(line)
 
-    def _answer(self, site: Site, line: Line, loop: asyncio.AbstractEventLoop) -> None:
+    def _answer(
+        self,
+        site: Site,
+        line: Line,
+        loop: asyncio.AbstractEventLoop,
+        otherwise: Otherwise | None,
+    ) -> None:
         argv, cwd, environment = line.called()
         pairs = (entry.partition("=") for entry in texts(environment))
         command = Command(
@@ -162,7 +211,15 @@ class Stubs:
         )
         note = Note(self._journal, loop, self._real_clock, command)
         chosen = self._choose(site, command, line, note)
-        if chosen is None:
+        if chosen == "nobody":
+            declared = None if otherwise is None else otherwise.answer(command)
+            if declared is None:
+                line.pass_on()
+            else:
+                line.write(declared.stdout)
+                line.write(declared.stderr, err=True)
+                line.exit(declared.exit_code)
+        if isinstance(chosen, str):
             return
         stub, record = chosen
         note.begin(stub.rule.name)
@@ -178,8 +235,8 @@ class Stubs:
 
     def _choose(
         self, site: Site, command: Command, line: Line, note: Note
-    ) -> tuple[StubInForce, CallRecord] | None:
-        """The stub that answers a call; None if it has been dealt with."""
+    ) -> tuple[StubInForce, CallRecord] | Literal["nobody", "done"]:
+        """The stub that answers a call; or that none does, or that it was dealt with."""
         with self._lock:
             candidates = self._table.candidates(site, command)
         for stub in candidates:
@@ -192,13 +249,12 @@ class Stubs:
                 code = _fail(line, note, f"where= of the stub {stub.rule.name!r}", error)
                 note.end(code)
                 line.exit(code)
-                return None
+                return "done"
             with self._lock:
                 record = stub.take(command, self._clock.now_ns())
             if record is not None:
                 return stub, record
-        line.pass_on()
-        return None
+        return "nobody"
 
     def _exit(self, line: Line, record: CallRecord, code: int, note: Note) -> None:
         # Before it exits: who waits for that finds it.

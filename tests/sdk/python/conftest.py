@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 from e2b import Sandbox
 
 from fake_e2b import FakeE2B, RuntimeUnavailableError
+from fake_e2b.domain.ports import Capability
 from tests.helpers.http import exchange, head_of
 from tests.helpers.waiting import wait_until
 
@@ -43,6 +46,14 @@ def isolated() -> Iterator[FakeE2B]:
         pytest.skip(str(error))
     yield made
     made.stop()
+
+
+def needs(fake: FakeE2B, capability: Capability) -> None:
+    """Skip where the fake's runtime does not hold it, in the words `doctor` prints."""
+    with urllib.request.urlopen(f"{fake.url}/_fake/state", timeout=20) as answer:
+        runtime = json.loads(answer.read())["runtime"]
+    if capability.name.lower() not in runtime["capabilities"]:
+        pytest.skip(f"{runtime['name']} does not hold: {capability.value}")
 
 
 @dataclass(frozen=True)

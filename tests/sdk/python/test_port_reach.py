@@ -18,7 +18,7 @@ from fake_e2b import FakeE2B
 from fake_e2b.domain.ports import Capability
 from tests.helpers.http import connected, exchange, head_of, read_answer, read_head
 from tests.helpers.waiting import wait_until
-from tests.sdk.python.conftest import SERVICE, Service, start_service
+from tests.sdk.python.conftest import SERVICE, Service, needs, start_service
 
 NOT_OPEN = "The sandbox is running but port is not open"
 
@@ -33,14 +33,6 @@ def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port: int = free.getsockname()[1]
         return port
-
-
-def needs(fake: FakeE2B, capability: Capability) -> None:
-    """Skip where the fake's runtime does not hold it, in the words `doctor` prints."""
-    with urllib.request.urlopen(f"{fake.url}/_fake/state", timeout=20) as answer:
-        runtime = json.loads(answer.read())["runtime"]
-    if capability.name.lower() not in runtime["capabilities"]:
-        pytest.skip(f"{runtime['name']} does not hold: {capability.value}")
 
 
 @pytest.mark.parametrize("bind", ["127.0.0.1", "0.0.0.0", "::1", "::"])

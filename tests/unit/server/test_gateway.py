@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from fake_e2b.backend.fates import Fates
 from fake_e2b.backend.journal import Journal
 from fake_e2b.backend.steering import RuleInForce, RuleTable
+from fake_e2b.backend.store import Store
 from fake_e2b.domain.clock import SECOND_NS
 from fake_e2b.domain.control_errors import ProxyError, ProxyKind
 from fake_e2b.domain.errors import GapError
@@ -20,6 +23,7 @@ from fake_e2b.server.steering.layer import Steering
 from fake_e2b.server.streams import App, OpenRequests, Receive, Scope, Send
 from tests.helpers.clock import ManualClock
 from tests.helpers.http import connected, exchange, head_of, read_answer, read_head
+from tests.helpers.memory import MemoryRuntime
 from tests.helpers.waiting import wait_until
 
 
@@ -53,13 +57,14 @@ class Served:
         clock = ManualClock(1_800_000_000 * SECOND_NS)
         self.journal = Journal(clock, clock)
         gateway = Gateway(
-            Planes(control=app, admin=app, envd=app, interpreter=app, proxy=app),
+            Planes(control=app, admin=app, envd=app, interpreter=app, proxy=app, uploads=app),
             entrance=Nobody(),
             index=Nobody(),
             open_requests=OpenRequests(),
             journal=self.journal,
             clock=clock,
-            steering=Steering(RuleTable(IdSource(1).dice, _no_listener), clock, _no_sandbox),
+            fates=Fates(Store(), clock, MemoryRuntime(), asyncio.Event, asyncio.sleep),
+            steering=Steering(RuleTable(IdSource(1).dice, _no_listener), clock, _no_sandbox, {}),
         )
         self.thread = ServerThread(gateway, Nobody(), listen("127.0.0.1", 0))
 

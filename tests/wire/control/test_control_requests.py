@@ -156,7 +156,7 @@ async def test_browsers_may_ask_from_anywhere(anonymous: httpx.AsyncClient) -> N
 @pytest.mark.parametrize(
     ("method", "path", "operation"),
     [
-        ("POST", "/v3/templates", "createTemplate"),
+        ("POST", "/templates", "createTemplate"),
         ("GET", "/events/sandboxes", "listSandboxEvents"),
     ],
 )

@@ -1,0 +1,290 @@
+"""Runs a build from its base to its last step, and proves that its start command works.
+
+The root of every image is this machine's own; only what the steps change is kept. The service runs
+the start command once and keeps the memory; here it is proven once, and runs in each sandbox.
+
+Facts: templates.build.cache, templates.build.log, templates.build.context
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from fake_e2b.backend.build_requests import Built
+from fake_e2b.backend.control import ControlBackend
+from fake_e2b.backend.envd import Envd
+from fake_e2b.domain.build import (
+    BASE_STEP,
+    FINAL_STEP,
+    BuildFailedError,
+    Context,
+    Level,
+    LogLine,
+    Order,
+    base_key,
+    layer_keys,
+)
+from fake_e2b.domain.clock import Clock
+from fake_e2b.domain.control_errors import ControlError, ControlKind
+from fake_e2b.domain.downloads import NetworkMode
+from fake_e2b.domain.ids import IdSource
+from fake_e2b.domain.ports import Guest, LayerID, Runtime
+from fake_e2b.domain.setup import PLAIN, Setup, Start
+from fake_e2b.domain.stubs.call import Site
+from fake_e2b.domain.team import Team
+from fake_e2b.domain.template import Build, Template
+from fake_e2b.domain.user import ROOT
+from fake_e2b.server.builder.archives import Archives
+from fake_e2b.server.builder.cache import Kept, LayerCache
+from fake_e2b.server.builder.downloads import Downloads
+from fake_e2b.server.builder.steps import Kitchen, do, runs_programs, touches_files
+from fake_e2b.server.start_command import Starter
+from fake_e2b.server.stubs.service import Stubs
+from fake_e2b.wire.control_errors import render
+
+LONGEST_S = 3600.0
+"""Seconds of real time that a build may take. Fact: templates.build.limits"""
+_WITH_INTERPRETER = "code-interpreter"
+
+Say = Callable[[LogLine], None]
+
+
+@dataclass(slots=True)
+class _Work:
+    """One build under way.
+
+    Attributes:
+        layer_id: What its guest was started on, or what stands after the last step done.
+        guest: Where steps are done; None until one is.
+    """
+
+    team: Team
+    template: Template
+    order: Order
+    say: Callable[..., None]
+    setup: Setup
+    layer_id: LayerID | None
+    context: Context
+    name: str
+    guest: Guest | None = None
+
+
+class TemplateBuilder:
+    """Does builds; see `fake_e2b.backend.build_requests.Builder`.
+
+    Args:
+        runtime: Where guests are made; started.
+        control: The fake's templates, once they are there.
+        longest_s: After so long a build is stopped, in real time.
+        stubs: Reaches its guests too.
+        network: What becomes of commands that would download.
+    """
+
+    def __init__(
+        self,
+        *,
+        runtime: Runtime,
+        control: Callable[[], ControlBackend],
+        clock: Clock,
+        ids: IdSource,
+        archives: Archives,
+        stubs: Stubs,
+        network: NetworkMode,
+        longest_s: float = LONGEST_S,
+    ) -> None:
+        self._runtime = runtime
+        self._control = control
+        self._clock = clock
+        self._ids = ids
+        self._archives = archives
+        self._stubs = stubs
+        self._network = network
+        self._longest_s = longest_s
+        self._numbers = itertools.count()
+        self._starter = Starter()
+        self.cache = LayerCache(runtime.release)
+
+    async def build(self, team: Team, template: Template, order: Order, say: Say) -> Built:
+        """Do all of it.
+
+        Raises:
+            BuildFailedError: It says at which step, and why.
+        """
+
+        def tell(message: str, step: str | None = None, level: Level = Level.INFO) -> None:
+            say(LogLine(self._clock.now_ns(), message, level, step))
+
+        try:
+            async with asyncio.timeout(self._longest_s):
+                return await self._build(team, template, order, tell)
+        except TimeoutError as error:
+            raise BuildFailedError("build timed out", None) from error
+        except OSError as error:
+            raise BuildFailedError(
+                f"An internal error occurred. Please try again or contact support with the build "
+                f"ID. ({error})",
+                None,
+            ) from error
+
+    async def _build(
+        self, team: Team, template: Template, order: Order, say: Callable[..., None]
+    ) -> Built:
+        base = self._base(team, order)
+        key = base_key(order, None if base is None else base.build_id)
+        cached = "CACHED " if base is not None else ""
+        say(f"{cached}[base] FROM {order.base} [{key}]", BASE_STEP)
+        if base is None:
+            say("The root is made from this machine's own files: no image is pulled", BASE_STEP)
+        setup = PLAIN if base is None else base.setup
+        if base is None and _WITH_INTERPRETER in order.from_image:
+            setup = Setup(interpreter=True)
+        layer_id = None if base is None else await self._layer_of(base)
+        context = Context(setup.user, setup.workdir, setup.env_vars)
+        if base is None:
+            context = Context("user" if order.user_by_default else "root")
+            if order.user_by_default:
+                say("[base] DEFAULT USER user", BASE_STEP)
+        work = _Work(
+            team, template, order, say, setup, layer_id, context, f"build-{next(self._numbers)}"
+        )
+        async with self._ending(work):
+            await self._steps(work, key)
+            return await self._finish(work)
+
+    def _base(self, team: Team, order: Order) -> Build | None:
+        if not order.from_template:
+            return None
+        try:
+            return self._control().templates.resolve(team, order.from_template)[1]
+        except ControlError as error:
+            text = str(render(error).body["message"])
+            if error.kind is ControlKind.BAD_TEMPLATE_REFERENCE:
+                text = text[0].lower() + text[1:]
+            raise BuildFailedError(text, BASE_STEP) from error
+
+    async def _layer_of(self, base: Build) -> LayerID | None:
+        try:
+            return await self._control().builds.layer(base)
+        except ControlError as error:
+            raise BuildFailedError(
+                "error getting base template, you may need to rebuild it first", BASE_STEP
+            ) from error
+
+    async def _steps(self, work: _Work, first_key: str) -> None:
+        steps = work.order.steps
+        cached = not work.order.force
+        for at, (step, key) in enumerate(
+            zip(steps, layer_keys(first_key, steps), strict=True), start=1
+        ):
+            number = str(at)
+            cached = cached and not step.force
+            kept = self.cache.find(work.team.team_id, key) if cached else None
+            cached = kept is not None
+            prefix = "CACHED " if cached else ""
+            work.say(f"{prefix}[builder {at}/{len(steps)}] {step.shown} [{key}]", number)
+            if kept is not None:
+                work.layer_id, work.context = kept.layer_id, kept.context
+                continue
+            guest = await self._guest(work)
+
+            def hear(
+                stream: str, line: str, where: str = f"{at}/{len(steps)}", number: str = number
+            ) -> None:
+                work.say(f"[builder {where}] [{stream}]: {line}", number)
+
+            kitchen = Kitchen(guest, self._archives, work.team.team_id, number, hear)
+            async with self._stubbed(work, guest, needed=runs_programs(step)):
+                work.context = await do(step, work.context, kitchen)
+            await self._keep(work, key, changed=touches_files(step))
+
+    async def _keep(self, work: _Work, key: str, *, changed: bool) -> None:
+        """Keep what stands after a step that was done."""
+        if changed:
+            work.layer_id = await self._runtime.capture(work.name)
+        elif work.layer_id is not None:
+            await self._runtime.hold(work.layer_id)
+        await self.cache.keep(work.team.team_id, key, Kept(work.layer_id, work.context))
+
+    async def _guest(self, work: _Work) -> Guest:
+        if work.guest is None:
+            work.guest = await self._runtime.create(work.name, base=work.layer_id)
+        return work.guest
+
+    async def _finish(self, work: _Work) -> Built:
+        order, context = work.order, work.context
+        work.say("[finalize] Finalizing template build", FINAL_STEP)
+        start = work.setup.start
+        if order.start_command or order.ready_command:
+            start = Start(
+                order.start_command,
+                order.ready_command,
+                user=context.user,
+                workdir=context.workdir,
+                env_vars=context.env_vars,
+            )
+        setup = Setup(
+            work.setup.interpreter, context.user, context.workdir, context.env_vars, start
+        )
+        layer_id = work.layer_id
+        if layer_id is not None:
+            await self._runtime.hold(layer_id)
+        try:
+            if start is not None:
+                await self._prove(work, setup, start)
+        except BaseException:
+            if layer_id is not None:
+                await self._runtime.release(layer_id)
+            raise
+        return Built(layer_id, setup)
+
+    async def _prove(self, work: _Work, setup: Setup, start: Start) -> None:
+        """Run the start command once, as the service does, and wait until it is ready."""
+        guest = await self._guest(work)
+        envd = Envd(
+            guest,
+            self._clock,
+            self._ids,
+            sandbox_id=work.name,
+            template_id=work.template.template_id,
+            access_token=None,
+            env_vars={},
+            setup=setup,
+        )
+        if start.command:
+            work.say(f"Running start command: {start.command}", FINAL_STEP)
+        if start.ready_command:
+            work.say(f"Waiting for template to be ready: {start.ready_command}", FINAL_STEP)
+        async with self._stubbed(work, guest, needed=True):
+            try:
+                await self._starter.run(envd, start)
+            except ControlError as error:
+                raise BuildFailedError(str(error.fields["reason"]), FINAL_STEP) from error
+        work.say("Template is ready", FINAL_STEP)
+
+    @asynccontextmanager
+    async def _stubbed(self, work: _Work, guest: Guest, *, needed: bool) -> AsyncIterator[None]:
+        """Programs that would download are stood in for, and so is what tests have stubbed.
+
+        Not for longer: what stands in must not be kept with the files.
+        """
+        if not needed:
+            yield
+            return
+        site = Site(None, {}, frozenset({work.template.template_id, work.template.alias}))
+        owner = guest.lookup_user(work.context.user) or ROOT
+        await self._stubs.reach(site, guest, Downloads(self._network, guest, owner))
+        yield
+        await self._stubs.leave(guest)
+
+    @asynccontextmanager
+    async def _ending(self, work: _Work) -> AsyncIterator[None]:
+        """Whatever becomes of a build, its guest ends with it."""
+        try:
+            yield
+        finally:
+            if work.guest is not None:
+                await asyncio.shield(work.guest.kill())

@@ -1,0 +1,114 @@
+"""Runs a build's commands in its guest and hears what they say, line by line."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from fake_e2b.backend.envd import SYSTEM_PATH
+from fake_e2b.backend.spawning import Command, spawn_command
+from fake_e2b.domain.ports import Guest
+from fake_e2b.domain.process import Output, ProcessExit
+from fake_e2b.domain.user import User
+
+SHELL = "/bin/bash"
+_LONGEST_LINE = 16 * 1024
+"""Bytes; a longer line is told in pieces."""
+
+Hear = Callable[[str, str], None]
+"""``(stream, line)``, the stream as ``stdout`` or ``stderr``."""
+
+
+class _Lines:
+    """Cuts output into lines."""
+
+    def __init__(self, stream: str, hear: Hear) -> None:
+        self._stream = stream
+        self._hear = hear
+        self._rest = b""
+
+    def feed(self, data: bytes) -> None:
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._tell(line)
+        while len(self._rest) > _LONGEST_LINE:
+            self._tell(self._rest[:_LONGEST_LINE])
+            self._rest = self._rest[_LONGEST_LINE:]
+
+    def end(self) -> None:
+        if self._rest:
+            self._tell(self._rest)
+
+    def _tell(self, line: bytes) -> None:
+        # What a terminal would show of a line that was written over is its last part.
+        shown = line.rstrip(b"\r").rpartition(b"\r")[2]
+        self._hear(self._stream, shown.decode(errors="replace"))
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended; `text` as Go words it."""
+
+    end: ProcessExit
+
+    @property
+    def ok(self) -> bool:
+        """Whether it succeeded."""
+        return self.end.code == 0
+
+    @property
+    def text(self) -> str:
+        """``exit status 2`` or ``signal: killed``."""
+        if self.end.code is not None:
+            return f"exit status {self.end.code}"
+        return f"signal: {signal.strsignal(self.end.signal or signal.SIGKILL) or 'killed'}".lower()
+
+
+def environment(user: User, env_vars: Mapping[str, str]) -> dict[str, str]:
+    """What a build's command finds in its environment; variables of the build win."""
+    own = {"PATH": SYSTEM_PATH, "HOME": user.home, "USER": user.name, "LOGNAME": user.name}
+    return {**own, **env_vars}
+
+
+async def run(
+    guest: Guest,
+    text: str,
+    *,
+    user: User,
+    workdir: str | None,
+    env_vars: Mapping[str, str],
+    hear: Hear,
+) -> Ended:
+    """Run a shell's text to its end; cancelled, it is killed.
+
+    Raises:
+        EnvdError: It could not be started.
+    """
+    command = Command(
+        cmd=SHELL,
+        args=("-l", "-c", text),
+        env=environment(user, env_vars),
+        cwd=workdir or user.home,
+        user=user,
+        pty=None,
+        stdin=False,
+    )
+    process = await spawn_command(guest, command)
+    lines = {name: _Lines(name, hear) for name in ("stdout", "stderr")}
+    try:
+        with process.subscribe() as events:
+            async for event in events:
+                if isinstance(event, Output):
+                    lines[event.channel].feed(event.data)
+        end = await process.wait()
+    except asyncio.CancelledError:
+        if process.exit is None:
+            with contextlib.suppress(ProcessLookupError):  # it ends in this very moment
+                process.signal(signal.SIGKILL)
+        raise
+    for each in lines.values():
+        each.end()
+    return Ended(end)

@@ -1,0 +1,74 @@
+"""Stands in for the commands of a build that would download: builds have no network.
+
+What is not done is said, in the build's log, for each such command. An empty file or folder stands
+for the one that it would have made, so that what follows finds it.
+
+Fact: templates.build.network
+"""
+
+from __future__ import annotations
+
+import posixpath
+import shlex
+from contextlib import suppress
+
+from fake_e2b.domain.downloads import PROGRAMS, Download, NetworkMode, download_of
+from fake_e2b.domain.ports import Guest, parents
+from fake_e2b.domain.stubs.call import Command
+from fake_e2b.domain.stubs.rule import StubAnswer
+from fake_e2b.domain.user import User
+
+_REFUSED = 1
+
+
+class Downloads:
+    """What answers such commands in one build's guest.
+
+    Args:
+        owner: Whom the empty files and folders are given to.
+    """
+
+    def __init__(self, mode: NetworkMode, guest: Guest, owner: User) -> None:
+        self._mode = mode
+        self._files = guest.files
+        self._prefix = guest.joining().path_prefix
+        self._owner = owner
+
+    @property
+    def programs(self) -> frozenset[str]:
+        """The programs that it answers for."""
+        return frozenset() if self._mode == "allow" else PROGRAMS
+
+    def answer(self, command: Command) -> StubAnswer | None:
+        """What the program says; None: let the real one run."""
+        download = download_of(command.argv)
+        if download is None:
+            return None
+        shown = shlex.join(command.argv)
+        if self._mode == "fail":
+            text = f"fake-e2b: builds have no network: {shown}\n"
+            return StubAnswer(stderr=text.encode(), exit_code=_REFUSED)
+        stands_for = self._put(command.cwd, download)
+        text = f"fake-e2b: recorded, not run, for builds have no network: {shown}{stands_for}\n"
+        # Never to stdout: that may go into a shell.
+        return StubAnswer(stderr=text.encode())
+
+    def _put(self, cwd: str, download: Download) -> str:
+        path = download.file or download.folder
+        if path is None:
+            return ""
+        path = posixpath.normpath(posixpath.join(cwd, path)).removeprefix(self._prefix)
+        with suppress(OSError):
+            self._files.lstat(path)
+            return ""
+        try:
+            for folder in parents(path):
+                with suppress(FileExistsError):
+                    self._files.mkdir(folder, 0o755, self._owner)
+            if download.folder is not None:
+                self._files.mkdir(path, 0o755, self._owner)
+                return f" (an empty folder {path} stands for what it would make)"
+            self._files.open_write(path, owner=self._owner).close()
+        except OSError:
+            return ""
+        return f" (an empty file {path} stands for what it would write)"

@@ -1,0 +1,206 @@
+"""What each kind of step does to a build's guest and to the context of those that follow.
+
+Fact: templates.build.steps
+"""
+
+from __future__ import annotations
+
+import asyncio
+import posixpath
+import re
+import shlex
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+
+from fake_e2b.domain.build import BuildFailedError, Context, Step
+from fake_e2b.domain.envd_errors import EnvdError
+from fake_e2b.domain.ports import Guest, parents
+from fake_e2b.domain.user import ROOT, User
+from fake_e2b.server.builder.archives import Archives
+from fake_e2b.server.builder.commands import Hear, run
+from fake_e2b.server.builder.unpack import ArchiveError, Copy, SourceMissingError, unpack
+
+_VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+_HOMES = re.compile(r"(?m)^([^=\n]+)=(.*)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Kitchen:
+    """Where a build's steps are done.
+
+    Attributes:
+        number: Of the step, from 1, as the API names it.
+        hear: Is told what commands say.
+    """
+
+    guest: Guest
+    archives: Archives
+    team_id: str
+    number: str
+    hear: Hear
+
+    def fail(self, message: str) -> BuildFailedError:
+        """The failure of this step."""
+        return BuildFailedError(message, self.number)
+
+    def user(self, name: str) -> User:
+        """The guest's user of that name.
+
+        Raises:
+            BuildFailedError: There is none.
+        """
+        found = self.guest.lookup_user(name)
+        if found is None:
+            raise self.fail(f"user: unknown user {name}")
+        return found
+
+
+async def do(step: Step, context: Context, kitchen: Kitchen) -> Context:
+    """Do a step; returns the context of the next one.
+
+    Raises:
+        BuildFailedError: It failed.
+    """
+    doing = _KINDS.get(step.kind.upper())
+    if doing is None:
+        raise kitchen.fail(
+            f"failed to get command for step {step.shown}: command type {step.kind} is not "
+            "implemented"
+        )
+    return await doing(step, context, kitchen)
+
+
+def touches_files(step: Step) -> bool:
+    """Whether a step may change the guest's files."""
+    return step.kind.upper() not in ("ENV", "ARG")
+
+
+def runs_programs(step: Step) -> bool:
+    """Whether a step runs programs of the guest's."""
+    return step.kind.upper() in ("RUN", "USER")
+
+
+async def _run(step: Step, context: Context, kitchen: Kitchen) -> Context:
+    if not step.args or not step.args[0]:
+        raise kitchen.fail("RUN requires command argument")
+    text = step.args[0]
+    name = step.args[1] if len(step.args) > 1 and step.args[1] else context.user
+    await _succeed(text, kitchen.user(name), context, kitchen)
+    return context
+
+
+async def _succeed(text: str, user: User, context: Context, kitchen: Kitchen) -> None:
+    try:
+        ended = await run(
+            kitchen.guest,
+            text,
+            user=user,
+            workdir=context.workdir,
+            env_vars=context.env_vars,
+            hear=kitchen.hear,
+        )
+    except EnvdError as error:
+        raise kitchen.fail(f"failed to run command '{text}': {error}") from error
+    if not ended.ok:
+        raise kitchen.fail(f"failed to run command '{text}': {ended.text}")
+
+
+async def _copy(step: Step, context: Context, kitchen: Kitchen) -> Context:
+    args = [*step.args, "", "", ""]
+    if len(step.args) < 2:
+        raise kitchen.fail("COPY requires a local path and a container path argument")
+    if not step.files_hash:
+        raise kitchen.fail("COPY requires files hash to be set")
+    owner = kitchen.user(args[2].partition(":")[0] or context.user)
+    archive = kitchen.archives.open(kitchen.team_id, step.files_hash)
+    if archive is None:
+        raise kitchen.fail(
+            "failed to open files object from storage: object does not exist: "
+            f"{step.files_hash}.tar"
+        )
+    home = kitchen.user(context.user).home
+    target = posixpath.join(context.workdir or home, args[1])
+    with archive:
+        try:
+            mode = int(args[3], 8) if args[3] else None
+            copy = Copy(args[0], target, owner, mode)
+            await asyncio.to_thread(unpack, archive, kitchen.guest.files, copy)
+        except SourceMissingError as error:
+            kitchen.hear("stderr", f"Error: source path does not exist: {error}")
+            raise kitchen.fail("failed to move files in sandbox: exit status 1") from error
+        except ArchiveError as error:
+            raise kitchen.fail(f"failed to extract files: {error}") from error
+        except (OSError, ValueError) as error:
+            raise kitchen.fail(f"failed to move files in sandbox: {error}") from error
+    return context
+
+
+async def _env(step: Step, context: Context, kitchen: Kitchen) -> Context:
+    if not step.args:
+        raise kitchen.fail("ENV does not support passing no arguments")
+    if len(step.args) % 2:
+        raise kitchen.fail("ENV requires both a key and value arguments")
+    pairs = dict(zip(step.args[::2], step.args[1::2], strict=True))
+    if any("$" in value for value in pairs.values()):
+        known = await _login_environment(kitchen)
+        pairs = {name: _expanded(value, known) for name, value in pairs.items()}
+    return replace(context, env_vars={**context.env_vars, **pairs})
+
+
+async def _login_environment(kitchen: Kitchen) -> Mapping[str, str]:
+    """What root's login shell knows; earlier steps' variables are not among it."""
+    said: list[str] = []
+    ended = await run(
+        kitchen.guest,
+        "env",
+        user=ROOT,
+        workdir=None,
+        env_vars={},
+        hear=lambda _, line: said.append(line),
+    )
+    if not ended.ok:
+        raise kitchen.fail(f"failed to evaluate variables: {ended.text}")
+    return dict(_HOMES.findall("\n".join(said)))
+
+
+def _expanded(value: str, known: Mapping[str, str]) -> str:
+    return _VARIABLE.sub(lambda found: known.get(found[1] or found[2], ""), value)
+
+
+async def _workdir(step: Step, context: Context, kitchen: Kitchen) -> Context:
+    if not step.args or not step.args[0]:
+        raise kitchen.fail("WORKDIR requires a path argument")
+    path = posixpath.normpath(posixpath.join(context.workdir or "/", step.args[0]))
+    owner = kitchen.user(context.user)
+    files = kitchen.guest.files
+    for folder in [*parents(path), path]:
+        try:
+            files.mkdir(folder, 0o755, owner)
+        except FileExistsError:
+            continue
+        except OSError as error:
+            raise kitchen.fail(f"failed to create workdir {path}: {error}") from error
+    return replace(context, workdir=path)
+
+
+async def _user(step: Step, context: Context, kitchen: Kitchen) -> Context:
+    if not step.args or not step.args[0]:
+        raise kitchen.fail("USER requires a username argument")
+    name = step.args[0].partition(":")[0]
+    if kitchen.guest.lookup_user(name) is None:
+        text = f"useradd --create-home --shell /bin/bash {shlex.quote(name)}"
+        await _succeed(text, ROOT, Context(), kitchen)
+        kitchen.user(name)
+    return replace(context, user=name)
+
+
+_Doing = Callable[[Step, Context, Kitchen], Awaitable[Context]]
+_KINDS: Mapping[str, _Doing] = {
+    "RUN": _run,
+    "COPY": _copy,
+    "ADD": _copy,
+    "ENV": _env,
+    "ARG": _env,
+    "WORKDIR": _workdir,
+    "USER": _user,
+}

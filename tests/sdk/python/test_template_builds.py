@@ -1,0 +1,521 @@
+"""Templates built by the SDK's builder, and sandboxes that start from them."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from e2b import (
+    AsyncTemplate,
+    Sandbox,
+    Template,
+    TemplateBuildStatus,
+    wait_for_file,
+    wait_for_port,
+    wait_for_process,
+    wait_for_timeout,
+    wait_for_url,
+)
+from e2b.exceptions import BuildException, FileUploadException, RateLimitException
+from e2b.template.types import BuildInfo
+
+from fake_e2b import FakeE2B, UsageError, effects
+from fake_e2b.domain.ports import Capability
+from tests.helpers.waiting import wait_until
+from tests.sdk.python.conftest import needs
+
+PORT = 8471
+
+
+class Build:
+    """Builds, and keeps what the builds told."""
+
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    def __call__(self, template: object, name: str = "mine", **options: object) -> BuildInfo:
+        self.told = []
+        return Template.build(
+            template,  # type: ignore[arg-type]
+            name,
+            on_build_logs=lambda entry: self.told.append(entry.message),
+            **options,  # type: ignore[arg-type]
+        )
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.told)
+
+
+@pytest.fixture
+def build(fake: FakeE2B) -> Build:
+    return Build()
+
+
+@pytest.fixture
+def own_root(fake: FakeE2B) -> FakeE2B:
+    """Where absolute paths are the sandbox's own."""
+    needs(fake, Capability.SAME_PATHS)
+    return fake
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> Path:
+    """A folder of files to copy."""
+    (tmp_path / "app").mkdir()
+    (tmp_path / "app" / "one.txt").write_text("one\n")
+    (tmp_path / "app" / "two.sh").write_text("#!/bin/sh\necho two\n")
+    (tmp_path / "app" / "two.sh").chmod(0o755)
+    (tmp_path / "app" / "link").symlink_to("one.txt")
+    (tmp_path / "single.txt").write_text("single\n")
+    return tmp_path
+
+
+def out_of(sandbox: Sandbox, command: str) -> str:
+    return sandbox.commands.run(command).stdout
+
+
+def test_every_kind_of_step(own_root: FakeE2B, context: Path) -> None:
+    build = Build()
+    template = (
+        Template(file_context_path=context)
+        .from_python_image("3")
+        .copy("app/*", "/srv/app/")
+        .copy("single.txt", "renamed.txt", mode=0o600)
+        .set_envs({"GREETING": "hello", "HOMES": "$HOME and ${PATH}", "QUOTED": "`id` $(id)"})
+        .run_cmd('echo "$GREETING|$HOMES|$QUOTED" > said; whoami > who; pwd >> who')
+        .run_cmd("whoami > /srv/root; id -u >> /srv/root", user="root")
+        .set_workdir("/opt/work")
+        .set_workdir("below")
+        .run_cmd("pwd > here")
+    )
+    build(template)
+    sandbox = Sandbox.create("mine")
+    assert out_of(sandbox, "cat /srv/app/one.txt; /srv/app/two.sh; readlink /srv/app/link") == (
+        "one\ntwo\none.txt\n"
+    )
+    assert out_of(sandbox, "stat -c '%U %a' ~/renamed.txt; cat ~/renamed.txt") == (
+        "user 600\nsingle\n"
+    )
+    greeting, homes, quoted = out_of(sandbox, "cat ~/said").strip().split("|")
+    assert (greeting, quoted) == ("hello", "`id` $(id)")
+    assert homes.startswith("/root and /")
+    assert out_of(sandbox, "cat ~/who") == "user\n/home/user\n"
+    assert out_of(sandbox, "cat /srv/root") == "root\n0\n"
+    # The last folder is where commands start, and belongs to who made it.
+    assert out_of(sandbox, "pwd; cat here; stat -c %U .") == (
+        "/opt/work/below\n/opt/work/below\nuser\n"
+    )
+
+
+def test_a_user_is_made_and_stays(own_root: FakeE2B) -> None:
+    build = Build()
+    try:
+        build(Template().from_base_image().set_user("worker").run_cmd("whoami > ~/me"))
+    except BuildException as error:
+        if "useradd" in str(error):
+            pytest.skip(f"no user can be made with a single id: {error}")
+        raise
+    sandbox = Sandbox.create("mine")
+    assert out_of(sandbox, "whoami; cat ~/me; pwd") == "worker\nworker\n/home/worker\n"
+
+
+def test_the_same_again_does_nothing(fake: FakeE2B, build: Build, context: Path) -> None:
+    def template(word: str, *, skip: bool = False) -> object:
+        made = Template(file_context_path=context).from_image("ubuntu:22.04")
+        made = made.copy("app", "app").run_cmd("date +%N > first")
+        made = made.skip_cache() if skip else made
+        return made.run_cmd(f"echo {word} > second; date +%N >> second")
+
+    def seen() -> tuple[str, str]:
+        with Sandbox.create("mine") as sandbox:
+            return sandbox.files.read("first"), sandbox.files.read("second")
+
+    first = build(template("a"))
+    before = seen()
+    again = build(template("a"))
+    assert build.text.count("CACHED [builder") == 3
+    assert "Skipping upload of 'app', already cached" in build.text
+    assert again.build_id != first.build_id
+    assert seen() == before
+    build(template("b"))
+    assert build.text.count("CACHED [builder") == 2
+    changed = seen()
+    assert (changed[0], changed[1][:2]) == (before[0], "b\n")
+    build(template("b", skip=True))
+    assert build.text.count("CACHED [builder") == 2
+    forced = seen()
+    assert forced[0] == before[0]
+    assert forced[1] != changed[1]
+
+
+def test_from_another_template(fake: FakeE2B, build: Build) -> None:
+    build(Template().from_image("x").set_envs({"A": "1"}).set_workdir("/tmp/w").run_cmd("touch a"))
+    build(Template().from_template("mine").run_cmd('echo "$A" > b'), "other:v2")
+    sandbox = Sandbox.create("other:v2")
+    assert sorted(each.name for each in sandbox.files.list("/tmp/w")) == ["a", "b"]
+    assert sandbox.files.read("/tmp/w/b") == "1\n"
+    assert "CACHED [base] FROM TEMPLATE mine" in build.text
+    with pytest.raises(BuildException, match="template 'nothing' not found") as failed:
+        build(Template().from_template("nothing"), "third")
+    assert _line_of(failed.value) == 'build(Template().from_template("nothing"), "third")'
+    with pytest.raises(BuildException, match="tag 'v9' does not exist for template 'fake/mine'"):
+        build(Template().from_template("mine:v9"), "third")
+
+
+def _line_of(error: BaseException) -> str:
+    """The innermost line of the traceback: of the user's code, for build errors."""
+    return traceback.extract_tb(error.__traceback__)[-1].line or ""
+
+
+def test_a_step_that_fails_points_at_its_line(fake: FakeE2B, build: Build) -> None:
+    template = Template().from_image("x")
+    template = template.run_cmd("echo fine")
+    template = template.run_cmd("echo told >&2; exit 3")  # this one
+    template = template.run_cmd("echo never")
+    with pytest.raises(BuildException) as failed:
+        build(template)
+    assert str(failed.value) == "failed to run command 'echo told >&2; exit 3': exit status 3"
+    assert _line_of(failed.value).endswith("# this one")
+    assert "[builder 2/3] [stderr]: told" in build.told
+    assert "[builder 3/3]" not in build.text
+    status = Template.get_build_status(_newest(fake))
+    assert status.status is TemplateBuildStatus.ERROR
+    assert (status.reason is not None and status.reason.step) == "2"
+    assert not Template.exists("mine:default")
+
+
+def _newest(fake: FakeE2B) -> BuildInfo:
+    with _api(fake) as api:
+        listed = api.get("/templates").json()[-1]
+        shown = api.get(f"/templates/{listed['templateID']}").json()
+    return BuildInfo(
+        template_id=shown["templateID"],
+        build_id=shown["builds"][0]["buildID"],
+        name=shown["names"][0],
+        alias=shown["names"][0],
+    )
+
+
+def _api(fake: FakeE2B) -> httpx.Client:
+    return httpx.Client(base_url=fake.url, headers={"X-API-Key": fake.api_key}, timeout=30)
+
+
+@pytest.mark.parametrize(
+    "ready",
+    [
+        wait_for_port(PORT),
+        wait_for_url(f"http://127.0.0.1:{PORT}/"),
+        wait_for_file("/tmp/up"),
+        wait_for_process("python3"),
+        wait_for_timeout(1),
+    ],
+    ids=["port", "url", "file", "process", "timeout"],
+)
+def test_its_start_command_runs_in_each_sandbox(own_root: FakeE2B, ready: object) -> None:
+    build = Build()
+    start = f"touch /tmp/up; exec python3 -m http.server {PORT}"
+    build(Template().from_image("x").set_start_cmd(start, ready))  # type: ignore[arg-type]
+    assert "Template is ready" in build.told
+    sandbox = Sandbox.create("mine")
+    assert out_of(sandbox, "ls /tmp/up; pgrep -c -f http.server").split()[0] == "/tmp/up"
+
+
+def test_a_start_that_fails_fails_the_build(fake: FakeE2B, build: Build) -> None:
+    with pytest.raises(BuildException, match="start command failed"):
+        build(Template().from_image("x").set_start_cmd("exit 4", wait_for_file("/never")))
+    assert "[finalize] Finalizing template build" in build.told
+
+
+def test_what_would_be_downloaded_is_told_and_not_done(fake: FakeE2B, build: Build) -> None:
+    template = (
+        Template()
+        .from_ubuntu_image()
+        .apt_install(["vim"])
+        .pip_install("numpy")
+        .npm_install("left-pad")
+        .git_clone("https://example.com/a/b.git", "cloned")
+        .run_cmd("curl -fsSL https://example.com/tool -o tool && chmod +x tool")
+        .run_cmd("curl -s https://example.com/install.sh | bash")
+        .run_cmd("python3 -c 'print(40 + 2)'")
+    )
+    build(template)
+    recorded = [line for line in build.told if "recorded, not run" in line]
+    assert [line.partition("network: ")[2].split()[0] for line in recorded] == [
+        "apt-get", "apt-get", "pip", "npm", "git", "curl", "curl",
+    ]  # fmt: skip
+    assert "[builder 7/7] [stdout]: 42" in build.told
+    with Sandbox.create("mine") as sandbox:
+        assert {"cloned", "tool"} <= {each.name for each in sandbox.files.list(".")}
+
+
+def test_a_stub_answers_before_that(fake: FakeE2B, build: Build) -> None:
+    with fake.commands.stub(pattern="pip install *", stdout="Successfully installed numpy\n"):
+        build(Template().from_image("x").pip_install("numpy"))
+    assert "[builder 1/1] [stdout]: Successfully installed numpy" in build.told
+
+
+def test_downloads_can_be_refused() -> None:
+    template = Template().from_image("x").pip_install("numpy")
+    with (
+        FakeE2B(runtime="local", build_network="fail"),
+        pytest.raises(BuildException, match="exit status 1"),
+    ):
+        Template.build(template, "mine")
+    with pytest.raises(UsageError, match="did you mean 'record'"):
+        FakeE2B(build_network="recrd")  # type: ignore[arg-type]
+
+
+async def test_builds_in_the_background_and_at_once(fake: FakeE2B) -> None:
+    template = AsyncTemplate().from_image("x").run_cmd("echo hi > hi")
+    started = [
+        await AsyncTemplate.build_in_background(template, f"t{number}") for number in range(3)
+    ]
+    for info in started:
+        status = None
+        while status is None or status.status is TemplateBuildStatus.BUILDING:
+            status = await AsyncTemplate.get_build_status(info)
+        assert status.status is TemplateBuildStatus.READY
+        assert Sandbox.create(info.name).files.read("hi") == "hi\n"
+
+
+def test_a_newer_build_of_the_tag_ends_the_older(fake: FakeE2B) -> None:
+    slow = Template().from_image("x").run_cmd("touch begun; sleep 600")
+    older = Template.build_in_background(slow, "mine")
+    wait_until(lambda: len(Template.get_build_status(older).log_entries) >= 4)
+    newer = Template.build_in_background(Template().from_image("x").run_cmd("true"), "mine")
+    ended = Template.get_build_status(older)
+    assert ended.status is TemplateBuildStatus.ERROR
+    assert ended.reason is not None
+    assert ended.reason.message == "build was cancelled"
+    wait_until(lambda: Template.get_build_status(newer).status is TemplateBuildStatus.READY)
+
+
+def test_a_build_that_hangs_is_stopped() -> None:
+    with FakeE2B(runtime="local", build_timeout_s=0.5), pytest.raises(BuildException) as failed:
+        Template.build(Template().from_image("x").run_cmd("sleep 600"), "mine")
+    assert str(failed.value) == "build timed out"
+
+
+def test_a_reset_ends_what_is_built(fake: FakeE2B) -> None:
+    template = Template().from_image("x").run_cmd("sleep 600")
+    info = Template.build_in_background(template, "mine")
+    wait_until(lambda: len(Template.get_build_status(info).log_entries) >= 4)
+    fake.reset()
+    assert not Template.exists("mine")
+    with _api(fake) as api:
+        assert api.get("/templates").json() == []
+
+
+# -- archives ----------------------------------------------------------------------------------
+
+
+def archive(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w:gz") as tar:
+        for member, content in members:
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    return written.getvalue()
+
+
+def member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfile.TarInfo:
+    made = tarfile.TarInfo(name)
+    made.type, made.linkname = kind, target
+    return made
+
+
+@pytest.fixture
+def api(fake: FakeE2B) -> Iterator[httpx.Client]:
+    with _api(fake) as client:
+        yield client
+
+
+def build_of(api: httpx.Client, content: bytes, source: str = "a") -> dict[str, object]:
+    """The status of a build that copies from an archive."""
+    asked = api.post("/v3/templates", json={"name": "mine"}).json()
+    template = f"/templates/{asked['templateID']}"
+    place = api.get(f"{template}/files/{'0' * 64}").json()
+    assert httpx.put(place["url"], content=content).status_code == 200
+    assert api.get(f"{template}/files/{'0' * 64}").json()["present"] is True
+    step = {"type": "COPY", "args": [source, "/tmp/copied/", "", ""], "filesHash": "0" * 64}
+    started = api.post(
+        f"/v2{template}/builds/{asked['buildID']}", json={"fromImage": "x", "steps": [step]}
+    )
+    assert (started.status_code, started.content) == (202, b"")
+    assert started.headers["content-length"] == "0"
+    status = f"{template}/builds/{asked['buildID']}/status"
+    return wait_until(lambda: _ended(api.get(status).json()))
+
+
+def _ended(status: dict[str, object]) -> dict[str, object] | None:
+    return status if status["status"] in ("ready", "error") else None
+
+
+@pytest.mark.parametrize(
+    ("members", "text"),
+    [
+        ([(member("../a"), b"x")], "leads out of the archive"),
+        ([(member("/a"), b"x")], "leads out of the archive"),
+        ([(member("a/../../b"), b"x")], "leads out of the archive"),
+        ([(member("a", tarfile.CHRTYPE), b"")], "neither file, folder nor link"),
+        ([(member("a", tarfile.FIFOTYPE), b"")], "neither file, folder nor link"),
+        ([(member("a", tarfile.LNKTYPE, "/etc/passwd"), b"")], "a link to what is not there"),
+        ([(member("a", tarfile.SYMTYPE, "/etc"), b""), (member("a/b"), b"x")], "behind a link"),
+    ],
+)
+def test_archives_that_could_do_harm_are_refused(
+    api: httpx.Client, members: list[tuple[tarfile.TarInfo, bytes]], text: str
+) -> None:
+    ended = build_of(api, archive((member("good"), b"good"), *members), ".")
+    assert ended["status"] == "error"
+    assert ended["reason"]["message"].startswith("failed to extract files: ")  # type: ignore[index]
+    assert text in ended["reason"]["message"]  # type: ignore[index]
+    assert ended["reason"]["step"] == "1"  # type: ignore[index]
+
+
+def test_a_bomb_is_refused_before_it_goes_off(
+    api: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fake_e2b.server.builder.unpack.MOST_UNPACKED", 1_000_000)
+    ended = build_of(api, archive((member("a"), bytes(2_000_000))))
+    assert "it holds too much" in ended["reason"]["message"]  # type: ignore[index]
+
+
+def test_what_is_no_archive_is_told(api: httpx.Client) -> None:
+    ended = build_of(api, b"no archive at all")
+    assert "failed to extract files: it is no archive" in ended["reason"]["message"]  # type: ignore[index]
+
+
+def test_an_archive_that_is_not_compressed(api: httpx.Client) -> None:
+    written = io.BytesIO()
+    with tarfile.open(fileobj=written, mode="w") as tar:
+        tar.addfile(member("a"), io.BytesIO())
+    assert build_of(api, written.getvalue())["status"] == "ready"
+
+
+def test_what_is_not_in_it_cannot_be_copied(api: httpx.Client) -> None:
+    ended = build_of(api, archive((member("b"), b"x")))
+    assert ended["reason"] == {
+        "message": "failed to move files in sandbox: exit status 1",
+        "step": "1",
+        "logEntries": [],
+    }
+
+
+def test_upload_urls_are_signed_and_end(fake: FakeE2B, api: httpx.Client) -> None:
+    asked = api.post("/v3/templates", json={"name": "mine"}).json()
+    url = api.get(f"/templates/{asked['templateID']}/files/{'1' * 64}").json()["url"]
+    assert httpx.put(url.replace("1" * 64, "2" * 64), content=b"x").status_code == 403
+    assert httpx.put(url, content=iter([b"x"])).status_code == 501
+    assert httpx.get(url).status_code == 405
+    fake.clock.advance(seconds=1801)
+    assert httpx.put(url, content=b"x").status_code == 403
+
+
+def test_a_failed_upload_is_the_sdks_own_error(fake: FakeE2B, build: Build, context: Path) -> None:
+    fake.faults.add("getTemplateFile", effects.Status(500))
+    with pytest.raises(FileUploadException):
+        build(Template(file_context_path=context).from_image("x").copy("app", "app"))
+
+
+# -- what is refused -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "text"),
+    [
+        ({}, 400, "Name is required"),
+        ({"name": "a b"}, 400, "Invalid name: invalid template ID: a b"),
+        ({"name": "other/x"}, 400, "namespace 'other' must match your team 'fake'"),
+        ({"name": "x", "tags": ["a b"]}, 400, "Invalid tag: invalid tag: a b"),
+        ({"name": "x", "cpuCount": 3}, 400, "CPU count must be 1 or an even number"),
+        ({"name": "x", "cpuCount": 34}, 400, "CPU count must be at most 32"),
+        ({"name": "x", "memoryMB": 129}, 400, "Memory must be divisible by 2"),
+        (
+            {"name": "x", "memoryMB": 1_000_000},
+            400,
+            "Memory can't be higher than 65536 MiB (if you need to increase this limit, please "
+            "contact support)",
+        ),
+    ],
+)
+def test_requests_that_are_refused(
+    api: httpx.Client, body: dict[str, object], status: int, text: str
+) -> None:
+    answer = api.post("/v3/templates", json=body)
+    assert (answer.status_code, answer.json()["message"]) == (status, text)
+    assert api.get("/templates").json() == []
+
+
+def test_what_cannot_be_started_or_looked_at(api: httpx.Client) -> None:
+    asked = api.post("/v3/templates", json={"alias": "mine", "tags": ["v1"]}).json()
+    assert (asked["tags"], asked["names"]) == (["v1"], ["fake/mine"])
+    template, build_id = asked["templateID"], asked["buildID"]
+    nobody = "00000000-0000-0000-0000-000000000001"
+
+    def message(answer: httpx.Response) -> tuple[int, str]:
+        return answer.status_code, answer.json()["message"]
+
+    start = f"/v2/templates/{template}/builds"
+    order = {"fromImage": "x"}
+    assert message(api.post(f"{start}/x", json=order)) == (400, "Invalid build ID: x")
+    assert message(api.post(f"{start}/{nobody}", json=order))[1] == "build is not in waiting state"
+    assert message(api.post(f"{start}/{build_id}", json={})) == (
+        400,
+        "must specify either fromImage or fromTemplate",
+    )
+    both = {"fromImage": "x", "fromTemplate": "base"}
+    assert message(api.post(f"{start}/{build_id}", json=both)) == (
+        400,
+        "cannot specify both fromImage and fromTemplate",
+    )
+    assert message(api.post(f"/v2/templates/nothing/builds/{build_id}", json=order))[0] == 404
+    waiting = api.get(f"/templates/{template}/builds/{build_id}/status").json()
+    assert (waiting["status"], waiting["logEntries"]) == ("waiting", [])
+    look = f"/templates/{template}/builds"
+    assert message(api.get(f"{look}/x/status")) == (400, "Invalid build id")
+    assert message(api.get(f"{look}/{nobody}/status")) == (400, f"Build '{nobody}' not found")
+    assert message(api.get(f"/templates/{template}/files/xyz")) == (400, "Invalid files hash")
+    assert message(api.get(f"/templates/nothing/files/{'0' * 64}"))[0] == 404
+    superseded = api.post("/v3/templates", json={"name": "mine:v1"}).json()
+    assert superseded["templateID"] == template
+    old = api.get(f"/templates/{template}/builds/{build_id}/status").json()
+    assert old["reason"]["message"] == (
+        "The build was canceled because it was superseded by a newer one."
+    )
+
+
+def test_logs_by_level_offset_and_instant(fake: FakeE2B, api: httpx.Client) -> None:
+    with pytest.raises(BuildException):
+        Template.build(Template().from_image("x").run_cmd("echo a; echo b; exit 1"), "mine")
+    info = _newest(fake)
+    path = f"/templates/{info.template_id}/builds/{info.build_id}"
+
+    def messages(page: str, **query: object) -> list[str]:
+        found = api.get(f"{path}/{page}", params={k: str(v) for k, v in query.items()}).json()
+        return [each["message"] for each in found["logEntries" if page == "status" else "logs"]]
+
+    everything = messages("status")
+    assert everything[0].startswith("Building template ")
+    assert messages("status", logsOffset=2, limit=3) == everything[2:5]
+    assert messages("status", logsOffset=len(everything)) == []
+    [failure] = messages("status", level="error")
+    assert failure.startswith("Build failed: failed to run command")
+    assert messages("logs") == everything
+    assert messages("logs", direction="backward", limit=2) == everything[::-1][:2]
+    assert messages("logs", cursor=9_999_999_999_999) == []
+
+
+def test_too_many_builds_at_once_are_refused(api: httpx.Client) -> None:
+    with FakeE2B(runtime="local", max_builds=1) as fake:
+        waiting = Template().from_image("x").run_cmd("sleep 600")
+        Template.build_in_background(waiting, "one")
+        with pytest.raises(RateLimitException, match=r"concurrent template builds \(1\)"):
+            Template.build_in_background(waiting, "two")
+        assert len(fake.sandboxes()) == 0
