@@ -243,3 +243,19 @@ def test_every_hit_is_in_the_journal(fake: FakeE2B) -> None:
         "request": asked.sequence,
         "at": "arrived",
     }
+
+
+def test_what_an_answer_says_of_retrying(fake: FakeE2B) -> None:
+    said = []
+    for effect in (
+        effects.Status(429),
+        effects.Status(503, should_retry=True),
+        effects.Status(503, retry_after_s=2),
+        effects.Status(500),
+        effects.Status(429, headers={"Should-Retry": "maybe", "X-More": "1"}, body={"a": 1}),
+    ):
+        with fake.faults.add("getHealth", effect):
+            answer = httpx.get(f"{fake.url}/health")
+            said.append((answer.headers.get("Retry-After"), answer.headers.get("Should-Retry")))
+    assert said == [(None, "false"), (None, "true"), ("2", None), (None, None), (None, "maybe")]
+    assert (answer.json(), answer.headers["X-More"]) == ({"a": 1}, "1")
