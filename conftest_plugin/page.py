@@ -102,10 +102,9 @@ def _timeline(what: Snapshot) -> Iterator[str]:
     for record in records:
         start_ns = record.real_ns - first_ns
         length_ns = span_ns - start_ns if record.is_open else record.duration_ns or 0
-        if not record.method:
-            # What is no request is noted when it ends.
-            start_ns = max(0, start_ns - length_ns)
-        left, width = 100 * start_ns / span_ns, 100 * length_ns / span_ns
+        # What is no request is noted when it ends.
+        begun_ns = start_ns if record.method else max(0, start_ns - length_ns)
+        left, width = 100 * begun_ns / span_ns, 100 * length_ns / span_ns
         virtual = (record.at_ns - what.start_ns) / 1e9
         yield (
             f'<details class="{_look(record)}"><summary>'
@@ -135,7 +134,12 @@ def _look(record: JournalRecord) -> str:
 def _headline(record: JournalRecord) -> str:
     if record.command:
         return record.command
-    return f"{record.method} {record.path}" if record.method else record.body
+    if record.method:
+        return f"{record.method} {record.path}"
+    details = record.json
+    if not isinstance(details, dict):
+        return record.body
+    return ", ".join(f"{name}: {value}" for name, value in details.items())
 
 
 def _outcome(record: JournalRecord) -> str:

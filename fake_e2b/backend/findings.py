@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from fake_e2b.domain.clock import SECOND_NS
 from fake_e2b.domain.finding import Finding, FindingKind
@@ -41,32 +41,24 @@ def leaks(
 
     Fact: fake.leaks.kinds
     """
+    made = _by_sandbox(records, "createSandbox")
     for sandbox_id in running:
-        made = [
-            record.sequence
-            for record in records
-            if record.operation == "createSandbox" and record.sandbox_id == sandbox_id
-        ]
         text = f"left a sandbox running: {sandbox_id}"
-        yield Finding(FindingKind.SANDBOX, text, sandbox_id, made)
+        yield Finding(FindingKind.SANDBOX, text, sandbox_id, _numbers(made.get(sandbox_id)))
+    alive = frozenset(running)
     for record in records:
         if (
             record.operation in _STREAMS
             and record.duration_ns is None
-            and record.sandbox_id in running
+            and record.sandbox_id in alive
         ):
             text = f"left {_named(record)} open in {record.sandbox_id}"
             yield Finding(FindingKind.STREAM, text, record.sandbox_id, (record.sequence,))
+    made = _by_sandbox(records, "Filesystem.CreateWatcher") if watchers else {}
     for sandbox_id, count in watchers.items():
-        made = [
-            record.sequence
-            for record in records
-            if record.operation == "Filesystem.CreateWatcher" and record.sandbox_id == sandbox_id
-        ]
         how_many = "a watcher" if count == 1 else f"{count} watchers"
-        yield Finding(
-            FindingKind.WATCHER, f"left {how_many} collecting in {sandbox_id}", sandbox_id, made
-        )
+        text = f"left {how_many} collecting in {sandbox_id}"
+        yield Finding(FindingKind.WATCHER, text, sandbox_id, _numbers(made.get(sandbox_id)))
 
 
 def misuse(records: Records) -> Iterator[Finding]:
@@ -109,15 +101,11 @@ def _short_timeouts(records: Records) -> Iterator[Finding]:
 
     How long client and service wait for code (`execute`) is never said in the request.
     """
-    ends = [record for record in records if record.operation == "expired"]
+    ends = _by_sandbox(records, "expired")
     for record in _requests(records, lambda each: each.operation in _RUNS):
-        for end in ends:
-            if end.sandbox_id == record.sandbox_id and _cut_by(end, record):
-                text = f"the time of sandbox {end.sandbox_id} was up while {_named(record)} ran"
-                yield Finding(
-                    FindingKind.SHORT_TIMEOUT, text, record.sandbox_id, (record.sequence,)
-                )
-                break
+        if any(_cut_by(end, record) for end in ends.get(record.sandbox_id, ())):
+            text = f"the time of sandbox {record.sandbox_id} was up while {_named(record)} ran"
+            yield Finding(FindingKind.SHORT_TIMEOUT, text, record.sandbox_id, (record.sequence,))
         else:
             deadline_ms = _deadline_ms(record)
             if deadline_ms and _lasted(record, deadline_ms):
@@ -171,6 +159,18 @@ def _failures(records: Records) -> Iterator[Finding]:
                 (record.sequence,) if record.kind is RecordKind.REQUEST else (),
                 lines,
             )
+
+
+def _by_sandbox(records: Records, operation: str) -> dict[str | None, list[JournalRecord]]:
+    found: dict[str | None, list[JournalRecord]] = {}
+    for record in records:
+        if record.operation == operation:
+            found.setdefault(record.sandbox_id, []).append(record)
+    return found
+
+
+def _numbers(records: Iterable[JournalRecord] | None) -> Sequence[int]:
+    return [record.sequence for record in records or ()]
 
 
 def _requests(records: Records, wanted: Callable[[JournalRecord], bool]) -> Iterator[JournalRecord]:

@@ -107,6 +107,7 @@ def test_a_failed_test_has_a_page_that_tells_all(pytester: pytest.Pytester) -> N
         "exit 3",
         "+90.000 s",
         "busy & <late>",
+        "rule: busy & <late>, effect: status",
         "once",
         "a gate",
         "test_it.py:17",

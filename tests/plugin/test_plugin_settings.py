@@ -129,6 +129,14 @@ def test_a_predicate_that_raises_shows_its_traceback(inner):
             except SandboxException:
                 pass
 
+        @pytest.mark.fake_e2b(misuse="error")
+        def test_handler(e2b_commands, e2b_sandbox):
+            def handler(call):
+                raise ValueError("in the handler")
+
+            e2b_commands.stub("npm install", handler=handler)
+            e2b_sandbox.commands.run("npm install || true")
+
         def test_failing(e2b_faults):
             e2b_faults.add("createSandbox", effects.Status(400), where=predicate)
             try:
@@ -140,11 +148,13 @@ def test_a_predicate_that_raises_shows_its_traceback(inner):
         """
     )
     run = inner.runpytest_inprocess("--fake-e2b-runtime=local", "--fake-e2b-misuse=ignore")
-    run.assert_outcomes(passed=1, failed=1, errors=1)
+    run.assert_outcomes(passed=2, failed=1, errors=2)
     run.stdout.fnmatch_lines(
         [
             "createSandbox failed in the fake, or in what the test gave it: KeyError: 'no-such'",
             '*return asked.headers*== "header"',
+            "stubCalled 'npm install' failed in *ValueError: in the handler",
+            '*raise ValueError("in the handler")',
         ]
     )
     failing = run.stdout.str().partition("_ test_failing _")[2]
