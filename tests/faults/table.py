@@ -77,6 +77,7 @@ class Case:
 
 _STREAMS = tuple(call for call in CALLS if call.streams)
 _LINES = (RUN, CODE)
+_INTO_SANDBOX = (RUN, READ, WRITE, CODE)
 CASES = (
     *(Case(effects.Status(status)) for status in (400, 401, 403, 404, 429, 500, 502, 503, 504)),
     Case(effects.RpcError("unavailable", "busy"), calls=(RUN,)),
@@ -105,6 +106,11 @@ CASES = (
     Case(effects.Chunks()),
     Case(effects.UnknownFields(), calls=(CREATE, LIST, RUN, CODE)),
     Case(effects.Keepalives(), calls=_LINES),
+    Case(effects.SandboxDies(), calls=_INTO_SANDBOX),
+    Case(effects.SandboxDies(), "frame=2", _LINES),
+    Case(effects.GuestUnresponsive(), calls=_INTO_SANDBOX),
+    Case(effects.PortClosed(), calls=_INTO_SANDBOX),
+    Case(effects.DiskFull(), calls=(WRITE,)),
 )
 
 
@@ -134,21 +140,29 @@ class Clients:
     def __init__(self, fake: FakeE2B, *, javascript: bool) -> None:
         self._fake = fake
         self._runner = asyncio.Runner()
+        self._javascript = javascript
+        self._node: subprocess.Popen[str] | None = None
+        self._begin()
+
+    def _begin(self) -> None:
         self._sandbox = Sandbox.create(timeout=3600)
         self._sandbox.files.write("text", _TEXT)
         self._sandbox.run_code("1")
         self._there: AsyncSandbox = self._runner.run(AsyncSandbox.connect(self._sandbox.sandbox_id))
-        self._node = _node(fake, self._sandbox.sandbox_id) if javascript else None
 
     def close(self) -> None:
         """End what was started."""
         self._runner.close()
-        if self._node is not None:
-            assert self._node.stdin is not None
-            assert self._node.stdout is not None
-            self._node.stdin.close()
-            self._node.wait(timeout=20)
-            self._node.stdout.close()
+        self._end_node()
+
+    def _end_node(self) -> None:
+        node, self._node = self._node, None
+        if node is not None:
+            assert node.stdin is not None
+            assert node.stdout is not None
+            node.stdin.close()
+            node.wait(timeout=20)
+            node.stdout.close()
 
     def rows(self, cases: Sequence[Case]) -> Iterator[Row]:
         """Play the cases."""
@@ -178,11 +192,16 @@ class Clients:
             # Some calls do their work and their caller never learns of it.
             if made.sandbox_id != self._sandbox.sandbox_id:
                 Sandbox.kill(made.sandbox_id)
+        if not self._sandbox.is_running():
+            self._end_node()
+            self._begin()
         return seen
 
     def _in_javascript(self, name: str) -> str:
-        if self._node is None:
+        if not self._javascript:
             return "not played"
+        if self._node is None:
+            self._node = _node(self._fake, self._sandbox.sandbox_id)
         assert self._node.stdin is not None
         assert self._node.stdout is not None
         self._node.stdin.write(f"{name}\n")

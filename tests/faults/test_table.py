@@ -25,6 +25,7 @@ SAMPLE = [
     (Case(effects.Duplicate(), "frame=2"), RUN),
     (Case(effects.Corrupt(), "frame=2"), RUN),
     (Case(effects.MalformedJson(), "frame=2"), CODE),
+    (Case(effects.DiskFull()), WRITE),
 ]
 
 
