@@ -119,7 +119,8 @@ def test_async_tests_get_an_async_sandbox(inner, mode):
             assert result.stdout == "hi\\n"
         """,
     )
-    run = inner.runpytest_inprocess("-o", f"asyncio_mode={mode}", "--fake-e2b-leaks=error")
+    options = ("--fake-e2b-leaks=error", "--fake-e2b-runtime=local")
+    run = inner.runpytest_inprocess("-o", f"asyncio_mode={mode}", *options)
     run.assert_outcomes(passed=2)
 
 
@@ -138,7 +139,7 @@ def test_anyio_alone_is_enough_and_without_it_the_need_is_said(inner):
         """
     )
     inner.makeini(INI.replace("asyncio_default_fixture_loop_scope = function", ""))
-    run = inner.runpytest_subprocess("-p", "no:asyncio")
+    run = inner.runpytest_subprocess("-p", "no:asyncio", "--fake-e2b-runtime=local")
     run.assert_outcomes(passed=1, errors=1)
     run.stdout.fnmatch_lines(["*needs pytest-asyncio, or anyio*"])
 
@@ -335,4 +336,4 @@ def test_a_test_can_have_tls_after_others_had_none(inner):
             Sandbox.create().kill()
         """
     )
-    inner.runpytest_inprocess().assert_outcomes(passed=3)
+    inner.runpytest_inprocess("--fake-e2b-runtime=local").assert_outcomes(passed=3)

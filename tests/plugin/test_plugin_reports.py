@@ -9,7 +9,7 @@ pytest_plugins = ["pytester"]
 INI = """
 [pytest]
 asyncio_default_fixture_loop_scope = function
-addopts = -p no:cacheprovider
+addopts = -p no:cacheprovider --fake-e2b-runtime=local
 filterwarnings = default
 """
 LEAKING = """
