@@ -15,6 +15,7 @@ from e2b import (
 )
 
 from fake_e2b import FakeE2B
+from tests.helpers.waiting import wait_until
 
 
 @pytest.fixture
@@ -28,8 +29,8 @@ def test_programs_are_shown_and_killed(fake: FakeE2B, pages: httpx.Client) -> No
     first = sandbox.commands.run("sleep 601", background=True)
     second = sandbox.commands.run("sleep 602", background=True)
     page = f"/{sandbox.sandbox_id}"
-    shown = pages.get(f"{page}/programs").json()["programs"]
-    assert {first.pid, second.pid} <= {each["pid"] for each in shown}
+    # Until then the login shells are still busy, with programs of their own.
+    wait_until(lambda: _running(pages, page) == [["sleep", "601"], ["sleep", "602"]])
     killed = pages.post(f"{page}/kill-process", json={"pid": first.pid})
     assert [each["pid"] for each in killed.json()["programs"]] == [first.pid]
     with pytest.raises(CommandExitException):
@@ -40,6 +41,11 @@ def test_programs_are_shown_and_killed(fake: FakeE2B, pages: httpx.Client) -> No
     records = fake.journal.records(operation="misfortune")
     told = [json.loads(record.body)["what"] for record in records]
     assert told == ["kill process", "out of memory"]
+
+
+def _running(pages: httpx.Client, page: str) -> list[list[str]]:
+    programs = pages.get(f"{page}/programs").json()["programs"]
+    return sorted(each["argv"] for each in programs)
 
 
 def test_a_disk_fills_a_sandbox_freezes_and_dies(pages: httpx.Client) -> None:
