@@ -15,6 +15,7 @@ import journal
 import measures
 import ports
 import runtimes
+import volumes
 from rows import Row, machine, put_into, table
 from servers import NoServerError, server
 
@@ -30,7 +31,7 @@ def main() -> None:
 
     rows: list[Row] = []
     with server("canned") as canned, server("fake") as fake:
-        for module in (measures, runtimes, ports, copies, journal, faults):
+        for module in (measures, runtimes, ports, copies, journal, faults, volumes):
             for measure in module.MEASURES:
                 name = f"{module.__name__}.{measure.__name__}"
                 if options.only not in name:

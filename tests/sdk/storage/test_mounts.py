@@ -15,8 +15,8 @@ from e2b.exceptions import (
     VolumePathNotFoundException,
 )
 
+from fake_e2b import FakeE2B, SandboxTemplate
 from fake_e2b.domain.errors import RuntimeUnavailableError
-from fake_e2b.testing import FakeE2B
 from tests.helpers.waiting import wait_until
 
 PATH = "/mnt/data"
@@ -218,6 +218,18 @@ def test_links_never_lead_out_of_the_volume(fake: FakeE2B, volume: Volume) -> No
     assert len(volume.list("/")) == 4
 
 
+def test_what_is_no_file_is_not_read(fake: FakeE2B, volume: Volume) -> None:
+    sandbox = Sandbox.create(volume_mounts={PATH: volume})
+    run(sandbox, "mkfifo fifo")
+    assert volume.get_info("/fifo").type.value == "unknown"
+    with pytest.raises(VolumeException, match=r"400: .* is not supported"):
+        volume.read_file("/fifo")
+    with pytest.raises(VolumeException, match=r"400: .* is not supported"):
+        volume.write_file("/fifo", "x", force=True)
+    volume.remove("/fifo")
+    assert volume.list("/") == []
+
+
 def test_a_deleted_volume_is_empty_and_its_sandboxes_go_on(fake: FakeE2B, volume: Volume) -> None:
     sandbox = Sandbox.create(volume_mounts={PATH: volume})
     run(sandbox, "echo x > a")
@@ -326,4 +338,19 @@ def test_a_link_of_a_snapshot_leads_no_mount_to_the_machine(isolated: FakeE2B) -
     assert sandbox.commands.run("cat /etc/fake-e2b-volume/a /home/user/v/a").stdout == "xx"
     with pytest.raises(FileNotFoundError):
         open("/etc/fake-e2b-volume/a").close()
+    isolated.reset()
+
+
+def test_a_volume_is_outside_a_sandboxs_limits(isolated: FakeE2B) -> None:
+    isolated.reset()
+    isolated.add_template(SandboxTemplate("small", disk_limit_mb=16, memory_limit_mb=256))
+    options = {"api_key": isolated.api_key, "api_url": isolated.url, "sandbox_url": isolated.url}
+    volume = Volume.create("data", api_key=isolated.api_key, api_url=isolated.url)
+    sandbox = Sandbox.create("small", volume_mounts={PATH: "data"}, **options)
+    size = 32 << 20
+    sandbox.commands.run(f"head -c {size} /dev/zero > {PATH}/big")
+    assert volume.get_info("/big", api_url=isolated.url).size == size
+    sandbox.pause()
+    again = Sandbox.connect(sandbox.sandbox_id, **options)
+    assert again.commands.run(f"stat -c %s {PATH}/big").stdout == f"{size}\n"
     isolated.reset()
