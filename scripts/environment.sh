@@ -57,7 +57,7 @@ make_node_modules() {
     say "node or npm is missing: the JavaScript SDKs' tests will be skipped"
     return
   fi
-  for folder in tests/sdk/javascript tests/sdk/generations/javascript; do
+  for folder in tests/sdk/javascript tests/sdk/generations/javascript tests/sdk/command_line; do
     wanted=$(fingerprint "$folder/package-lock.json" "$(node --version)")
     if is_made "$folder/node_modules" "$wanted"; then continue; fi
     say "installing the JavaScript SDKs of $folder"
