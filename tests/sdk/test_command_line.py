@@ -116,9 +116,8 @@ def test_templates(e2b: Tool) -> None:
 
 def test_files_of_templates(e2b: Tool) -> None:
     e2b("template", "init", "-n", "made", "-l", "python-sync")
-    assert "fromTemplate" in "".join(path.read_text() for path in e2b.home.rglob("*.py")) or [
-        path.name for path in e2b.home.rglob("*.py")
-    ]
+    written = {path.name: path.read_text() for path in e2b.home.rglob("*.py")}
+    assert "Template()" in written["template.py"]
     (e2b.home / "e2b.toml").write_text('template_id = "abc"\ndockerfile = "e2b.Dockerfile"\n')
     (e2b.home / "e2b.Dockerfile").write_text("FROM ubuntu:22.04\n")
     e2b("template", "migrate", "-l", "python-sync")
