@@ -5,13 +5,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from e2b import Sandbox, SandboxQuery, SandboxState, Volume
+from e2b import Sandbox, SandboxQuery, SandboxState
 from e2b.exceptions import (
     AuthenticationException,
     RateLimitException,
     SandboxException,
     SandboxNotFoundException,
-    VolumeException,
 )
 
 from fake_e2b.testing import FakeE2B
@@ -191,8 +190,3 @@ def test_two_keys_are_two_teams(fake: FakeE2B) -> None:
         assert Sandbox.kill(sandbox.sandbox_id, **theirs) is False
         assert Sandbox.list(**theirs).next_items() == []
         assert Sandbox.kill(sandbox.sandbox_id, **own) is True
-
-
-def test_what_is_not_built_says_so(fake: FakeE2B) -> None:
-    with pytest.raises(VolumeException, match=r"501: .*listVolumes"):
-        Volume.list()
