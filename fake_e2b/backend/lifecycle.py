@@ -242,7 +242,9 @@ class Lifecycle:
         sandbox, machine = record.sandbox, record.machine
         record.machine, sandbox.paused_memory = None, False
         await self._destroy(record, machine)
-        guest = await self._runtime.create(sandbox.sandbox_id, base=files, limits=sandbox.limits)
+        guest = await self._runtime.create(
+            sandbox.sandbox_id, base=files, limits=sandbox.limits, mounts=sandbox.mounts
+        )
         try:
             return await self._machines(sandbox, guest, fresh=False)
         except BaseException:

@@ -65,7 +65,9 @@ def test_the_tour_under_strict() -> None:
 
 @pytest.mark.javascript
 @pytest.mark.skipif(bool(why_not()), reason=why_not())
-@pytest.mark.parametrize("name", ["tour.test.mjs", "secured_access.test.mjs", "ports.test.mjs"])
+@pytest.mark.parametrize(
+    "name", ["tour.test.mjs", "secured_access.test.mjs", "ports.test.mjs", "volumes.test.mjs"]
+)
 def test_it_by_the_domain_alone(name: str) -> None:
     with FakeE2B(tls=True, set_environment=False) as fake:
         variables = {name: value for name, value in fake.env().items() if name not in URLS}

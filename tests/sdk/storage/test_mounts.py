@@ -94,6 +94,18 @@ def test_a_resumed_sandbox_has_its_volume(fake: FakeE2B, volume: Volume, memory:
     assert volume.read_file("/c") == "after\n"
 
 
+def test_a_sandbox_that_loses_files_keeps_its_volume(fake: FakeE2B, volume: Volume) -> None:
+    sandbox = Sandbox.create(volume_mounts={PATH: volume})
+    fake.sandbox(sandbox).lose_files()
+    for text in ("1", "2"):
+        sandbox.files.write("text", text)
+        sandbox.files.write(f"{PATH}/text", text)
+        sandbox.pause()
+        sandbox.connect()
+    assert sandbox.files.read("text") == "1"
+    assert sandbox.files.read(f"{PATH}/text") == volume.read_file("/text") == "2"
+
+
 def test_a_fork_shares_the_volume_and_a_snapshot_leaves_it_out(
     fake: FakeE2B, volume: Volume
 ) -> None:

@@ -302,6 +302,27 @@ def test_the_nearest_rule_is_taken_alone(fake: FakeE2B) -> None:
     assert found == ["exact", "wide", "narrow", "wide", None]
 
 
+def test_rules_can_be_replaced(fake: FakeE2B) -> None:
+    Secret.create("key", "one")
+    sandbox = Sandbox.create(network={"rules": {HOST: setting("first")}})
+    sandbox.update_network({"rules": {HOST: setting(Secret.fill("key"))}})
+    assert fake.outgoing_headers(sandbox.sandbox_id, HOST) == {AUTHORIZATION: "one"}
+    with pytest.raises(SandboxException, match="malformed E2B placeholder"):
+        sandbox.update_network({"rules": {HOST: setting("${e2b.secrets.}")}})
+    assert fake.outgoing_headers(sandbox.sandbox_id, HOST) == {AUTHORIZATION: "one"}
+    sandbox.update_network({})
+    assert fake.outgoing_headers(sandbox.sandbox_id, HOST) == {}
+
+
+def test_a_fork_has_rules_and_tokens_of_its_own(fake: FakeE2B) -> None:
+    tokens = {"aws": Secret.iam_token(audience="a", token_type="JWT-SVID")}
+    rules = {HOST: setting("${e2b.identity.tokens.aws}")}
+    (fork,) = Sandbox.create(network={"rules": rules}, iam={"tokens": tokens}).fork()
+    assert isinstance(fork, Sandbox)
+    token = fake.outgoing_headers(fork.sandbox_id, HOST)[AUTHORIZATION]
+    assert claims_of(token)["sub"].endswith(fork.sandbox_id)
+
+
 def test_a_secret_that_is_gone_fails_the_request(fake: FakeE2B) -> None:
     sandbox_id = with_rules({HOST: setting(Secret.fill("key"))})  # nobody asks at creation
     with pytest.raises(UsageError, match="the secret 'key'"):
