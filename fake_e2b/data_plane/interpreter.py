@@ -216,7 +216,7 @@ async def _wait_until_gone(receive: Receive) -> None:
 
 Endpoint = Callable[[Scope, Receive, Send], Awaitable[Response | None]]
 
-_ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
+ROUTES: Mapping[str, Mapping[str, Endpoint]] = {
     "/health": {"GET": _health},
     "/execute": {"POST": _execute},
     "/contexts": {"POST": _create_context, "GET": _list_contexts},
@@ -230,4 +230,4 @@ def _verbs(path: str) -> Mapping[str, Endpoint] | None:
     parts = path.split("/")
     if len(parts) in (3, 4) and parts[1] == "contexts" and parts[2]:
         parts[2] = "{id}"
-    return _ROUTES.get("/".join(parts))
+    return ROUTES.get("/".join(parts))

@@ -141,7 +141,7 @@ async def _write(call: _Call) -> None:
     await call.show(201, render_storage.volume_entry(call.content.stat(path)))
 
 
-_ROUTES: Mapping[tuple[str, str], Callable[[_Call], Awaitable[None]]] = {
+ROUTES: Mapping[tuple[str, str], Callable[[_Call], Awaitable[None]]] = {
     ("GET", "path"): _stat,
     ("PATCH", "path"): _update,
     ("DELETE", "path"): _remove,
@@ -163,7 +163,7 @@ def volume_content_app(volumes: Volumes) -> Callable[[Scope, Receive, Send], Awa
                 unquote(volume_id), read_headers(scope).get("authorization", "")
             )
             call = _Call(content, read_query(scope["query_string"]), body, receive, send)
-            await _ROUTES[scope["method"], kind](call)
+            await ROUTES[scope["method"], kind](call)
         except VolumeError as error:
             await body.drain()
             status, refusal = volume_errors.render(error)
