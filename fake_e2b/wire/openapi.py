@@ -118,10 +118,10 @@ def _query_parameters(endpoint: Endpoint) -> Iterable[Document]:
             "name": name,
             "in": "query",
             "required": name in required,
-            "schema": _cleaned(described),
+            "schema": _cleaned({key: each for key, each in described.items() if key != "explode"}),
         }
         if described.get("type") == "array":
-            parameter |= {"style": "form", "explode": False}
+            parameter |= {"style": "form", "explode": described.get("explode", False)}
         yield parameter
 
 
