@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fake_e2b.backend.admission import HOUR_S
-from fake_e2b.backend.lifecycle import Lifecycle, Moment
+from fake_e2b.backend.lifecycle import Change, Lifecycle, Moment
 from fake_e2b.backend.store import Record
 from fake_e2b.domain.clock import SECOND_NS, Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind
@@ -51,7 +51,7 @@ class Changes:
         """
         record = self._running(team, text)
         self._set_end(record, team, timeout_s, may_shorten=True)
-        self._lifecycle.tell(Moment.UPDATED, record.sandbox)
+        self._lifecycle.tell(Moment.UPDATED, record.sandbox, change=Change.END)
 
     def refresh(self, team: Team, text: str, *, duration_s: int) -> None:
         """Let a running sandbox end no earlier than `duration_s` from now, at least 15 s.
@@ -92,7 +92,7 @@ class Changes:
         sandbox.network = ingress | without_empty(kept)
         if allow_internet_access is not None:
             sandbox.allow_internet_access = allow_internet_access
-        self._lifecycle.tell(Moment.UPDATED, sandbox)
+        self._lifecycle.tell(Moment.UPDATED, sandbox, change=Change.EGRESS)
 
     def _running(self, team: Team, text: str) -> Record:
         record = self._find(team, text)
@@ -107,7 +107,10 @@ class Changes:
         Raises:
             ControlError: MAX_LENGTH_EXCEEDED.
         """
+        before_ns = record.sandbox.end_at_ns
         self._set_end(record, team, seconds, may_shorten=False)
+        if record.sandbox.end_at_ns != before_ns:
+            self._lifecycle.tell(Moment.UPDATED, record.sandbox, change=Change.END)
 
     def _set_end(self, record: Record, team: Team, seconds: int, *, may_shorten: bool) -> None:
         sandbox = record.sandbox

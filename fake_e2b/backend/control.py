@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from fake_e2b.backend.build_requests import Building, BuildRequests
 from fake_e2b.backend.egress import Egress
+from fake_e2b.backend.events import Events
 from fake_e2b.backend.fates import Fates, Wait
 from fake_e2b.backend.idempotency import Idempotency
 from fake_e2b.backend.listing import Listing
@@ -123,6 +124,8 @@ class ControlBackend:
             fates=self.fates,
         )
         self.sandboxes.on_event(self.logs.note)
+        self.events = Events(ids, clock)
+        self.sandboxes.on_event(self.events.note)
         self.secrets = Secrets(ids, clock)
         self.egress = Egress(store, self.secrets, ids, clock)
 
@@ -133,11 +136,12 @@ class ControlBackend:
         return self._listing if past is None else Listing(past)
 
     async def reset(self) -> None:
-        """Kill every sandbox; forget secrets, volumes, logs, metrics and idempotency keys."""
+        """Kill every sandbox; forget all that was asked for or told, but teams and keys."""
         await self.build_requests.reset()
         await self.sandboxes.reset()
         self.metrics.clear()
         self.logs.clear()
+        self.events.clear()
         self.idempotency.clear()
         self.secrets.clear()
         await self.volumes.reset()

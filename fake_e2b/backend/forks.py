@@ -95,6 +95,7 @@ class Forks:
         return replace(
             copied,
             sandbox_id=sandbox_id,
+            is_fork=True,
             envd_access_token=self._ids.envd_access_token(sandbox_id) if source.secure else None,
             traffic_access_token=(
                 None

@@ -22,6 +22,7 @@ from fake_e2b.backend.together import Together
 from fake_e2b.domain.clock import SECOND_NS, Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.errors import FakeE2BError
+from fake_e2b.domain.event import KillReason
 from fake_e2b.domain.ids import SandboxID
 from fake_e2b.domain.ports import Event, Guest, LayerID, Runtime
 from fake_e2b.domain.sandbox import OnTimeout, Sandbox, State
@@ -41,14 +42,29 @@ class Moment(Enum):
     SNAPSHOTTED = "snapshotted"
 
 
+class Change(Enum):
+    """What an update has changed."""
+
+    END = "end"
+    EGRESS = "egress"
+
+
 @dataclass(frozen=True, slots=True)
 class LifecycleEvent:
-    """One moment in a sandbox's life; `cause` is why a change of its state failed."""
+    """One moment in a sandbox's life.
+
+    Attributes:
+        cause: Why a change of its state failed.
+        kill_reason: Why it was killed.
+        change: What was updated.
+    """
 
     moment: Moment
     sandbox: Sandbox
     at_ns: int
     cause: Exception | None = None
+    kill_reason: KillReason | None = None
+    change: Change | None = None
 
 
 class Lifecycle:
@@ -100,9 +116,18 @@ class Lifecycle:
         """Call `listener` after every completed change."""
         self._listeners.append(listener)
 
-    def tell(self, moment: Moment, sandbox: Sandbox, cause: Exception | None = None) -> None:
+    def tell(
+        self,
+        moment: Moment,
+        sandbox: Sandbox,
+        cause: Exception | None = None,
+        *,
+        kill_reason: KillReason | None = None,
+        change: Change | None = None,
+    ) -> None:
         """Report that something happened."""
-        event = LifecycleEvent(moment, sandbox, self._clock.now_ns(), cause)
+        now_ns = self._clock.now_ns()
+        event = LifecycleEvent(moment, sandbox, now_ns, cause, kill_reason, change)
         for listener in self._listeners:
             listener(event)
 
@@ -308,9 +333,11 @@ class Lifecycle:
             finally:
                 self._forget(record, move, epoch, _told(error, ControlKind.PAUSE_FAILED))
                 await self._fates.gone(sandbox.sandbox_id)
+                self.tell(Moment.KILLED, sandbox, kill_reason=KillReason.SEAL_FAILED)
             self._fail(sandbox, error, ControlKind.PAUSE_FAILED)
         self._free_slot(sandbox, epoch)
         sandbox.end_at_ns = self._clock.now_ns()
+        record.expired = False
         self._store.enter_state(record, State.PAUSED)
         self._settle(record, move)
         self.tell(Moment.PAUSED, sandbox)
@@ -346,7 +373,7 @@ class Lifecycle:
         finally:
             self._forget(record, move, epoch, told)
             await self._fates.gone(record.sandbox.sandbox_id)
-        self.tell(Moment.KILLED, record.sandbox)
+            self.tell(Moment.KILLED, record.sandbox, kill_reason=_kill_reason(record))
 
     async def _destroy(self, record: Record, machine: Machine | None) -> None:
         if machine is None:
@@ -416,6 +443,12 @@ class Lifecycle:
             await record.move.done.wait()
         elif record.sandbox.sandbox_id in self._store.records:
             await self.finish_kill(record, self.begin_kill(record))
+
+
+def _kill_reason(record: Record) -> KillReason:
+    if record.lost:
+        return KillReason.UNKNOWN
+    return KillReason.TIMEOUT if record.expired else KillReason.REQUEST
 
 
 def _told(error: BaseException, kind: ControlKind) -> Exception:

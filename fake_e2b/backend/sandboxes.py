@@ -192,6 +192,7 @@ class Sandboxes:
             mounts=self._volumes.mounts(team, request.volume_mounts),
             limits=template.limits,
             setup=build.setup,
+            build_id=build.build_id,
         )
 
     def detail(self, team: Team, text: str) -> Sandbox:
@@ -237,6 +238,7 @@ class Sandboxes:
         """End a sandbox that nobody asked to end; nothing to do when there is none."""
         while (record := self._store.get(sandbox_id)) is not None:
             if record.move is None:
+                record.lost = True
                 await self._lifecycle.finish_kill(record, self._lifecycle.begin_kill(record))
             else:
                 await record.move.done.wait()
@@ -443,6 +445,7 @@ class Sandboxes:
                 steps.append(self._due_again(record, record.move))
                 continue
             expired = Expired(record.sandbox.sandbox_id, record.sandbox.on_timeout)
+            record.expired = True
             for listener in self._expiry_listeners:
                 listener(expired)
             # Their place in the order; a pause that fails makes it a kill.

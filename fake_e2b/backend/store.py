@@ -42,12 +42,14 @@ class Record:
         machine: None while only files are kept.
         move: None when the state is settled.
         lost: Its machine died by itself, which ends it, paused or not.
+        expired: Its time was up, which ends it unless it is paused instead.
     """
 
     sandbox: Sandbox
     machine: Machine | None
     move: Move | None = None
     lost: bool = False
+    expired: bool = False
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from fake_e2b.backend.control import ControlBackend
 from fake_e2b.control_plane import (
     builds,
     cors,
+    events,
     lifecycle,
     observations,
     sandboxes,
@@ -109,6 +110,8 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("GET", "/secrets/{secretID}"): secrets.detail,
     ("POST", "/secrets/{secretID}"): secrets.update,
     ("DELETE", "/secrets/{secretID}"): secrets.delete,
+    ("GET", "/events/sandboxes"): events.list_all,
+    ("GET", "/events/sandboxes/{sandboxID}"): events.list_of_sandbox,
 }
 """What is built; every other operation of the API is a gap."""
 

@@ -93,6 +93,10 @@ class IdSource:
         """
         return random.Random(f"{self.seed if seed is None else seed} {name}")
 
+    def branch(self, name: str) -> IdSource:
+        """A source of one's own, by the rule of `dice`."""
+        return IdSource(self.dice(name).getrandbits(63))
+
     def envd_access_token(self, sandbox_id: SandboxID) -> str:
         """64 hex digits, a pure function of the sandbox ID: stable across pause and resume."""
         return self._derive(sandbox_id)

@@ -39,11 +39,11 @@ def check_egress(network: Mapping[str, Any]) -> None:
     """
     denied: Sequence[str] = network.get("denyOut") or ()
     for entry in denied:
-        if not _is_address(entry) or _is_refused(entry):
+        if not is_address(entry) or _is_refused(entry):
             raise _refuse(f"invalid denied CIDR {entry}")
     allows_domain = False
     for entry in network.get("allowOut") or ():
-        if not _is_address(entry):
+        if not is_address(entry):
             allows_domain = True
         elif _is_refused(entry):
             raise _refuse(f"invalid allowed address {entry}")
@@ -56,11 +56,12 @@ def check_egress(network: Mapping[str, Any]) -> None:
     if len(servers) > _MAX_DNS_SERVERS:
         raise _refuse(f"DNS servers can have at most {_MAX_DNS_SERVERS} entries.")
     for entry in servers:
-        if not _is_address(entry) or ":" in entry or "/" in entry or _is_refused(entry):
+        if not is_address(entry) or ":" in entry or "/" in entry or _is_refused(entry):
             raise _refuse(f"invalid DNS server {entry}")
 
 
-def _is_address(entry: str) -> bool:
+def is_address(entry: str) -> bool:
+    """Whether an entry of a list is an address, or a block of them, and no name."""
     address, slash, prefix = entry.partition("/")
     if "%" in entry or (slash and not _PREFIX.fullmatch(prefix)):
         return False

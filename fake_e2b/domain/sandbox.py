@@ -58,6 +58,8 @@ class Sandbox:
     """One sandbox as the control plane knows it. Instants are `_ns`, see `domain.clock`.
 
     Attributes:
+        build_id: Of the template's build that it was made from.
+        is_fork: Whether it was made from a running one.
         started_at_ns: Start of the current or last run; a resume sets it anew.
         end_at_ns: When the time is up; for a paused one, when its snapshot was taken.
         created_timeout_s: The timeout given at creation; auto-resume uses it.
@@ -106,6 +108,8 @@ class Sandbox:
     state: State = State.RUNNING
     paused_memory: bool = True
     unresponsive_at_pause: bool = False
+    build_id: str = ""
+    is_fork: bool = False
 
     @property
     def secure(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from fake_e2b.wire import rest
 from fake_e2b.wire.endpoint import Endpoint
+from fake_e2b.wire.event_endpoints import EVENT_ENDPOINTS
 from fake_e2b.wire.storage_endpoints import STORAGE_ENDPOINTS
 from fake_e2b.wire.template_endpoints import TEMPLATE_ENDPOINTS
 
@@ -187,4 +188,5 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     *TEMPLATE_ENDPOINTS,
     *STORAGE_ENDPOINTS,
+    *EVENT_ENDPOINTS,
 )

@@ -157,7 +157,7 @@ class QueryReader(Generic[Model]):
         for name, text in pairs:
             given.setdefault(name, []).append(text)
         values = {
-            parameter.name: parameter.read(given[parameter.name][0])
+            parameter.name: parameter.read(given[parameter.name])
             for parameter in self._parameters
             if parameter.is_given(given)
         }
@@ -173,6 +173,7 @@ class _Parameter:
         self.name = name
         self._required = required
         self._kind = schema.get("type")
+        self._explodes = schema.get("explode", False)
         self._is_date_time = schema.get("format") == "date-time"
         self._check = compile_schema(schema, definitions)
 
@@ -182,15 +183,20 @@ class _Parameter:
             raise self._wrong("value is required but missing")
         return self.name in given
 
-    def read(self, text: str) -> Any:
+    def read(self, texts: list[str]) -> Any:
         """The checked value."""
+        text = texts[0]
         if not text and self._kind != "string":
             raise self._wrong("empty value is not allowed")
         value: Any = text
         if self._kind == "array":
-            value = text.split(",")
+            value = texts if self._explodes else text.split(",")
         elif self._kind == "integer":
             value = self._number(text)
+        elif self._kind == "boolean":
+            if text not in ("true", "false"):
+                raise self._wrong(f"value {text}: an invalid boolean: invalid syntax")
+            value = text == "true"
         try:
             self._check(value, (), Findings())
         except SchemaError as error:
@@ -209,7 +215,7 @@ class _Parameter:
     def bind(self, texts: list[str]) -> None:
         """What the layer behind the checks refuses."""
         where = f"{PREFIX}Invalid format for parameter {self.name}: "
-        if len(texts) > 1:
+        if len(texts) > 1 and not self._explodes:
             if self._kind == "array":
                 raise InvalidRequestError(
                     f"{where}parameter '{self.name}' is not exploded, but is specified multiple "

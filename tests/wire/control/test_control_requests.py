@@ -157,7 +157,7 @@ async def test_browsers_may_ask_from_anywhere(anonymous: httpx.AsyncClient) -> N
     ("method", "path", "operation"),
     [
         ("POST", "/templates", "createTemplate"),
-        ("GET", "/events/sandboxes", "listSandboxEvents"),
+        ("GET", "/events/webhooks", "listWebhooks"),
     ],
 )
 async def test_what_is_not_built_is_named(
