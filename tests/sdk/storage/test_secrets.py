@@ -228,7 +228,7 @@ def test_no_answer_may_be_stored(fake: FakeE2B) -> None:
     assert {each.headers["cache-control"] for each in answers} == {"no-store"}
 
 
-@pytest.mark.parametrize("name", ["key", "k" * 128, ""])
+@pytest.mark.parametrize("name", ["key", ""])
 def test_no_value_is_ever_shown(fake: FakeE2B, name: str, caplog: pytest.LogCaptureFixture) -> None:
     for value in (VALUE, "short", "1" * 2000):
         body = {"value": value, "name": name}
