@@ -16,7 +16,7 @@ from fake_e2b.scenario.drivers.port import Driver, Outcome
 from fake_e2b.scenario.expectations import differences
 from fake_e2b.scenario.pages import ask
 from fake_e2b.scenario.references import PLACE, TARGET
-from fake_e2b.scenario.stage import Stage, make_sandboxes, prepare
+from fake_e2b.scenario.stage import Stage, begin, check
 from fake_e2b.scenario.steps import FORMS
 from fake_e2b.scenario.story import Scenario, SdkName, Step, Table
 
@@ -105,7 +105,7 @@ def play(
     """
     with ExitStack() as after, ExitStack() as whole:
         stage = whole.enter_context(on_stage)
-        prepare(scenario, stage)
+        check(scenario, stage)
         driver = make_driver(stage.variables)
         # After the fake has ended: what still waits for an answer ends with it.
         after.callback(driver.close)
@@ -134,11 +134,9 @@ class _Player:
         self._running: dict[str, tuple[Step, Table, Future[Outcome]]] = {}
 
     def start(self) -> None:
-        """Make what is there before the first step."""
-        for each in self._scenario.sandboxes:
-            self._ids.update(make_sandboxes(each, self._stage))
-        if self._ids:
-            self._driver.begin("adopt", {"sandboxes": self._ids}).result(STEP_TIMEOUT_S)
+        """Bring about what is there before the first step."""
+        begin(self._scenario, self._stage, self._ids)
+        self._adopt()
 
     def clean_up(self) -> None:
         """Leave nothing on a server that goes on."""
@@ -147,7 +145,13 @@ class _Player:
             if self._stage.powers is not None:
                 self._stage.powers.take_back()
         if not self._stage.is_own:
+            self._adopt()
             self._driver.begin("clean_up", {}).result(STEP_TIMEOUT_S)
+
+    def _adopt(self) -> None:
+        """Tell the driver of all sandboxes."""
+        if self._ids:
+            self._driver.begin("adopt", {"sandboxes": self._ids}).result(STEP_TIMEOUT_S)
 
     def play(self, step: Step) -> PlayedStep:
         """Play one step, or begin it."""
@@ -171,7 +175,7 @@ class _Player:
         if step.do == "fetch":
             return self._judged(step, Outcome(shown=_fetched(**arguments)))
         if FORMS[step.do].of_the_fake:
-            assert self._stage.powers is not None, "prepare looks at every step"
+            assert self._stage.powers is not None, "check looks at every step"
             shown = self._stage.powers.perform(step.do, arguments, self._ids)
             return self._judged(step, Outcome(shown=shown))
         return self._ended(step, arguments, self._driver.begin(step.do, arguments))

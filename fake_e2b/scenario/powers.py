@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from urllib.parse import quote
 
 from fake_e2b.domain.errors import FakeE2BError
@@ -28,7 +29,7 @@ class Powers:
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
         self._since = self.state()["journal"]["next"]
-        self._made: list[str] = []
+        self._undo: list[tuple[str, str]] = []
 
     def perform(self, do: str, arguments: Table, names: Mapping[str, str]) -> Table:
         """Play one step.
@@ -47,17 +48,30 @@ class Powers:
         return self._ask("GET", "/state")
 
     def freeze(self) -> None:
-        """Let the clock stand still."""
-        self._ask("POST", "/clock/freeze")
+        """Let the clock stand still, until all is taken back."""
+        if self.state()["clock"]["mode"] != "manual":
+            self._ask("POST", "/clock/freeze")
+            self._undo.append(("POST", "/clock/follow"))
+
+    def add_profile(self, name: str, seed: int) -> None:
+        """Put a profile of faults in force, until all is taken back.
+
+        Raises:
+            PowerError: It is in force already.
+        """
+        self._ask("POST", "/profiles", {"name": name, "seed": seed})
+        self._undo.append(("DELETE", f"/profiles/{quote(name, safe='')}"))
 
     def reset(self) -> None:
         """Empty the fake."""
         self._since = self._ask("POST", "/reset")["next"]
 
     def take_back(self) -> None:
-        """Take back the rules, gates and stubs that steps made; whoever is held goes on."""
-        while self._made:
-            self._ask("DELETE", self._made.pop())
+        """Take back what the story made of the fake, the last first; whoever is held goes on."""
+        while self._undo:
+            # What a reset has taken back already is not there any more.
+            with suppress(PowerError):
+                self._ask(*self._undo.pop())
 
     def journal(self) -> Sequence[Table]:
         """The records since the story began."""
@@ -68,18 +82,18 @@ class Powers:
 
     def _do_fault(self, arguments: Table, names: Mapping[str, str]) -> Table:
         rule = self._ask("POST", "/faults", arguments)
-        self._made.append(f"/faults/{quote(rule['name'], safe='')}")
+        self._undo.append(("DELETE", f"/faults/{quote(rule['name'], safe='')}"))
         return {}
 
     def _do_lift(self, arguments: Table, names: Mapping[str, str]) -> Table:
         page = f"/faults/{quote(arguments['fault'], safe='')}"
         removed = self._ask("DELETE", page)
-        self._made.remove(page)
+        self._undo.remove(("DELETE", page))
         return {"hits": removed["hits"]}
 
     def _do_hold(self, arguments: Table, names: Mapping[str, str]) -> Table:
         gate = self._ask("POST", "/gates", arguments)
-        self._made.append(f"/gates/{quote(gate['name'], safe='')}")
+        self._undo.append(("DELETE", f"/gates/{quote(gate['name'], safe='')}"))
         return {}
 
     def _do_arrived(self, arguments: Table, names: Mapping[str, str]) -> Table:
@@ -94,13 +108,13 @@ class Powers:
 
     def _do_stub(self, arguments: Table, names: Mapping[str, str]) -> Table:
         stub = self._ask("POST", "/stubs", arguments)
-        self._made.append(f"/stubs/{quote(stub['name'], safe='')}")
+        self._undo.append(("DELETE", f"/stubs/{quote(stub['name'], safe='')}"))
         return {}
 
     def _do_unstub(self, arguments: Table, names: Mapping[str, str]) -> Table:
         page = f"/stubs/{quote(arguments['stub'], safe='')}"
         removed = self._ask("DELETE", page)
-        self._made.remove(page)
+        self._undo.remove(("DELETE", page))
         return {"calls": [shlex.join(each["argv"]) for each in removed["calls"]]}
 
     # -- the clock -------------------------------------------------------------------------------

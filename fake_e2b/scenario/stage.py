@@ -106,46 +106,58 @@ def target(url: str, *, reset: bool = False) -> Stage:
     )
 
 
-def prepare(scenario: Scenario, stage: Stage) -> None:
-    """See to it that a story can be played there, clock and all, before its first step.
+def check(scenario: Scenario, stage: Stage) -> None:
+    """Refuse, before its first step, a story that can't be played there.
 
     Raises:
-        UsageError: It cannot; the text says which line needs what.
+        UsageError: The text says which line needs what.
     """
     if stage.is_own:
         return
-    start = scenario.start
-    if scenario.templates or start.profile:
+    if scenario.templates:
         raise UsageError(
-            f"{scenario.path}: it begins with templates or a profile of its own, which only a fake "
-            "made for it has: play it without --target"
+            f"{scenario.path}: it begins with templates of its own, which only a fake made for it "
+            "has: play it without --target"
         )
-    if stage.powers is None:
-        for step in scenario.steps:
-            if FORMS[step.do].of_the_fake:
-                raise UsageError(
-                    f"{scenario.path}:{step.line}: step {step.do!r} asks the fake itself, and "
-                    f"{stage.why_no_powers}"
-                )
-        if start.clock == "manual":
+    if stage.powers is not None:
+        return
+    for step in scenario.steps:
+        if FORMS[step.do].of_the_fake:
             raise UsageError(
-                f"{scenario.path}: its clock has to stand still, and {stage.why_no_powers}"
+                f"{scenario.path}:{step.line}: step {step.do!r} asks the fake itself, and "
+                f"{stage.why_no_powers}"
             )
-    elif start.clock == "manual" and stage.powers.state()["clock"]["mode"] != "manual":
-        try:
-            stage.powers.freeze()
-        except PowerError as error:
-            raise UsageError(
-                f"{scenario.path}: its clock has to stand still: serve with --clock manual"
-            ) from error
+    if scenario.start.clock == "manual":
+        raise UsageError(
+            f"{scenario.path}: its clock has to stand still, and {stage.why_no_powers}"
+        )
+    if scenario.start.profile is not None:
+        raise UsageError(f"{scenario.path}: it has a profile of faults, and {stage.why_no_powers}")
 
 
-def make_sandboxes(wanted: StartSandbox, stage: Stage) -> dict[str, str]:
-    """Make the sandboxes that a story begins with; returns their IDs by name.
+def begin(scenario: Scenario, stage: Stage, made: dict[str, str]) -> None:
+    """Bring about the state that a story begins in.
+
+    Args:
+        made: Gets the sandboxes' IDs by name, each as soon as it is there.
 
     Raises:
         UsageError: The server refuses; the text is its own.
     """
+    start = scenario.start
+    try:
+        if not stage.is_own and stage.powers is not None:
+            if start.clock == "manual":
+                stage.powers.freeze()
+            if start.profile is not None:
+                stage.powers.add_profile(start.profile, scenario.seed)
+        for each in scenario.sandboxes:
+            _make_sandboxes(each, stage, made)
+    except (PowerError, UnreachableError) as error:
+        raise UsageError(f"{scenario.path}: {error}") from error
+
+
+def _make_sandboxes(wanted: StartSandbox, stage: Stage, made: dict[str, str]) -> None:
     body = {
         "templateID": wanted.template,
         "timeout": wanted.timeout,
@@ -156,7 +168,6 @@ def make_sandboxes(wanted: StartSandbox, stage: Stage) -> dict[str, str]:
         "X-API-Key": stage.variables["E2B_API_KEY"],
         "Content-Type": "application/json",
     }
-    made = {}
     with Connection(stage.url) as connection:
         for name in wanted.names:
             answer = connection.ask("POST", "/sandboxes", headers, json.dumps(body))
@@ -164,4 +175,3 @@ def make_sandboxes(wanted: StartSandbox, stage: Stage) -> dict[str, str]:
             if answer.status != 201 or not isinstance(told, dict):
                 raise UsageError(f"the sandbox {name!r} cannot be made: {answer.text}")
             made[name] = told["sandboxID"]
-    return made

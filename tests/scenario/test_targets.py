@@ -15,12 +15,12 @@ import pytest
 from fake_e2b import FakeE2B
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.scenario.drivers.choice import Drivers
-from fake_e2b.scenario.drivers.port import DriverError
+from fake_e2b.scenario.drivers.port import Driver, DriverError
 from fake_e2b.scenario.loader import load
 from fake_e2b.scenario.player import Performance, play
+from fake_e2b.scenario.powers import Powers
 from fake_e2b.scenario.stage import target
 from fake_e2b.scenario.story import Scenario
-from tests.helpers.waiting import wait_until
 from tests.scenario.stories import FOLDER, parsed
 from tests.sdk.test_javascript import FOLDER as JAVASCRIPT
 from tests.sdk.test_javascript import why_not
@@ -122,9 +122,41 @@ def test_what_others_have_there_stays_unless_it_is_to_go(fake: FakeE2B, python: 
 
 
 def test_what_only_a_fake_of_its_own_has_is_refused(fake: FakeE2B, python: Drivers) -> None:
-    story = parsed('[start]\nprofile = "slow-start"\n' + CREATE)
+    story = parsed('[[start.template]]\nname = "web"\n' + CREATE)
     with pytest.raises(UsageError, match="play it without --target"):
         played(story, fake.url, python)
+
+
+def test_the_state_it_begins_in_is_brought_about_and_taken_back(python: Drivers) -> None:
+    story = parsed(
+        '[start]\nclock = "manual"\nprofile = "strict"\n'
+        + CREATE
+        + '[[step]]\ndo = "advance"\nseconds = 400\nexpect = { happened = ["sandbox killed"] }\n'
+    )
+    with FakeE2B(runtime="local", set_environment=False) as fake:
+        performance = played(story, fake.url, python)
+        assert performance.problem is None
+        assert any("strict" in line for line in performance.journal or ())
+        assert not fake.faults.list()
+        assert Powers(fake.url).state()["clock"]["mode"] != "manual"
+
+
+def test_what_was_begun_is_taken_back_when_the_rest_cannot_be(
+    fake: FakeE2B, python: Drivers
+) -> None:
+    story = parsed(
+        '[[start.sandbox]]\nname = "a"\n[[start.sandbox]]\nname = "b"\ntemplate = "none"\n' + CREATE
+    )
+    with pytest.raises(UsageError, match="the sandbox 'b' cannot be made"):
+        played(story, fake.url, python)
+    assert not fake.sandboxes()
+
+
+def test_a_profile_that_is_in_force_there_already(fake: FakeE2B, python: Drivers) -> None:
+    fake.faults.profile("strict")
+    with pytest.raises(UsageError, match="strict"):
+        played(parsed('[start]\nprofile = "strict"\n' + CREATE), fake.url, python)
+    assert fake.faults.list()
 
 
 def test_a_service_is_played_on_with_its_key(
@@ -148,6 +180,7 @@ def test_a_service_is_played_on_with_its_key(
             r"story\.toml:7: step 'advance' asks the fake itself, and http://.* is no fake-e2b",
         ),
         ('[start]\nclock = "manual"\n' + CREATE, r"its clock has to stand still"),
+        ('[start]\nprofile = "strict"\n' + CREATE, r"it has a profile of faults, and"),
     ],
 )
 def test_a_service_has_no_powers(
@@ -172,6 +205,11 @@ def test_a_service_needs_a_key(service: str, monkeypatch: pytest.MonkeyPatch) ->
         target(service, reset=True)
 
 
+def _tell_until_it_ends(driver: Driver) -> None:
+    while True:  # it may still do what it had read
+        driver.begin("adopt", {"sandboxes": {}}).result(60)
+
+
 @pytest.mark.javascript
 @pytest.mark.skipif(bool(why_not()), reason=why_not())
 def test_a_node_program_that_ends_is_told_and_started_again(fake: FakeE2B) -> None:
@@ -181,8 +219,7 @@ def test_a_node_program_that_ends_is_told_and_started_again(fake: FakeE2B) -> No
         [node] = [child for child in children if child.name() == "node"]
         node.kill()
         with pytest.raises(DriverError, match="node program"):
-            driver.begin("create", {"sandbox": "a"}).result(20)
-        wait_until(lambda: not node.is_running() or node.status() == psutil.STATUS_ZOMBIE)
+            _tell_until_it_ends(driver)
         outcome = drivers.make(fake.env()).begin("create", {"sandbox": "a"}).result(60)
         assert outcome.shown == {"sandbox_id": fake.sandboxes()[0].sandbox_id}
 

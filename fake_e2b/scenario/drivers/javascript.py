@@ -20,6 +20,7 @@ from fake_e2b.scenario.story import SdkName, Table
 _PROGRAM = Path(__file__).with_name("javascript.mjs")
 _START_TIMEOUT_S = 60
 _END_TIMEOUT_S = 20
+_ENDED = "the node program has ended"
 
 
 class JavaScriptDriver:
@@ -60,6 +61,7 @@ class JavaScriptProgram:
         self._ids = itertools.count(1)
         self._pending: dict[int, Future[Outcome]] = {}
         self._lock = threading.Lock()
+        self._ended = False
         self._process = subprocess.Popen(
             [node, str(_PROGRAM)],
             cwd=folder,
@@ -81,7 +83,7 @@ class JavaScriptProgram:
     @property
     def has_ended(self) -> bool:
         """Whether it cannot be told anything any more."""
-        return self._process.poll() is not None
+        return self._ended
 
     def begin(self, do: str, arguments: Table) -> Future[Outcome]:
         """Begin a step."""
@@ -89,15 +91,19 @@ class JavaScriptProgram:
         number = next(self._ids)
         line = json.dumps({"id": number, "do": do, "arguments": arguments})
         with self._lock:
-            self._pending[number] = future
             stdin = self._process.stdin
+            # Its input may take lines for a moment after its output has ended: nobody reads them.
+            if self._ended or stdin is None:
+                future.set_exception(DriverError(_ENDED))
+                return future
+            self._pending[number] = future
             try:
-                if stdin is not None:
-                    stdin.write(line + "\n")
-                    stdin.flush()
+                stdin.write(line + "\n")
+                stdin.flush()
             except OSError:
-                self._pending.pop(number)
-                future.set_exception(DriverError("the node program has ended"))
+                self._ended = True
+                del self._pending[number]
+                future.set_exception(DriverError(_ENDED))
         return future
 
     def close(self) -> None:
@@ -126,8 +132,9 @@ class JavaScriptProgram:
             else:
                 self._ready.set_result(None)
         with self._lock:
+            self._ended = True
             pending, self._pending = self._pending, {}
-        ended = DriverError("the node program ended")
+        ended = DriverError(_ENDED)
         if not self._ready.done():
             self._ready.set_exception(ended)
         for future in pending.values():
