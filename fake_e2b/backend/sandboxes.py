@@ -5,13 +5,13 @@ Fact: control.states.requests
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Literal, Protocol
 
 from fake_e2b.backend.admission import CreateRequest, admit, check_timeout
 from fake_e2b.backend.changes import Changes, parsed_id, refusal
 from fake_e2b.backend.entrance import Entrance
+from fake_e2b.backend.expiry import Expired, Expiry
 from fake_e2b.backend.fates import Fates
 from fake_e2b.backend.forks import Forks
 from fake_e2b.backend.lifecycle import Lifecycle, LifecycleEvent
@@ -26,7 +26,7 @@ from fake_e2b.backend.together import Together
 from fake_e2b.backend.volumes import Volumes
 from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind
-from fake_e2b.domain.due import Deadline, Happening, Outcome
+from fake_e2b.domain.due import Deadline, Happening
 from fake_e2b.domain.ids import IdSource, SandboxID
 from fake_e2b.domain.ports import Event, Runtime
 from fake_e2b.domain.sandbox import SHOWN_AS, OnTimeout, Sandbox, State
@@ -50,14 +50,6 @@ class Sign(Protocol):
         token: str,
         expiration: int | None,
     ) -> str: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Expired:
-    """A sandbox whose time was up, and what that did to it."""
-
-    sandbox_id: SandboxID
-    action: OnTimeout
 
 
 class Sandboxes:
@@ -129,7 +121,7 @@ class Sandboxes:
         )
         self.changes = Changes(find=self._find, clock=clock, lifecycle=self._lifecycle)
         self._entrance = Entrance(store, teams, self._lifecycle, make_patience)
-        self._expiry_listeners: list[Callable[[Expired], None]] = []
+        self._expiry = Expiry(self._lifecycle, clock, together)
 
     # -- create and look --------------------------------------------------------------------------
 
@@ -417,7 +409,7 @@ class Sandboxes:
 
     def on_expiry(self, listener: Callable[[Expired], None]) -> None:
         """Call `listener` for each sandbox whose time is up, before anything happens to it."""
-        self._expiry_listeners.append(listener)
+        self._expiry.on_expiry(listener)
 
     def on_deadline_change(self, listener: Callable[[], None]) -> None:
         """Call `listener` whenever the next end may have come nearer."""
@@ -428,55 +420,8 @@ class Sandboxes:
         return self._lifecycle.deadlines.next()
 
     def run_due(self) -> Coroutine[Any, Any, list[Happening]]:
-        """Kill or pause the sandboxes whose time is up.
-
-        All of them are out of service before this returns, but those to which something else is
-        happening: they become due again when that is over.
-
-        Returns:
-            Await it for what has happened, in the order in which it was due.
-        """
-        now_ns = self._clock.now_ns()
-        due = self._lifecycle.deadlines.pop_due(now_ns)
-        outcomes: dict[SandboxID, Outcome] = {}
-        steps: list[Awaitable[None]] = []
-        for record in due:
-            if record.move is not None:
-                steps.append(self._due_again(record, record.move))
-                continue
-            expired = Expired(record.sandbox.sandbox_id, record.sandbox.on_timeout)
-            record.expired = True
-            for listener in self._expiry_listeners:
-                listener(expired)
-            # Their place in the order; a pause that fails makes it a kill.
-            outcomes[expired.sandbox_id] = "killed"
-            steps.append(self._expire(record, outcomes))
-        return self._happen(now_ns, steps, outcomes)
-
-    async def _happen(
-        self, now_ns: int, steps: list[Awaitable[None]], outcomes: Mapping[SandboxID, Outcome]
-    ) -> list[Happening]:
-        if len(steps) == 1:
-            await steps[0]
-        else:
-            await self._together(steps)
-        return [Happening(now_ns, outcome, each) for each, outcome in outcomes.items()]
-
-    def _expire(self, record: Record, outcomes: dict[SandboxID, Outcome]) -> Awaitable[None]:
-        lifecycle, sandbox = self._lifecycle, record.sandbox
-        if sandbox.on_timeout is OnTimeout.KILL:
-            return _quietly(lifecycle.finish_kill(record, lifecycle.begin_kill(record)))
-        move = lifecycle.begin_pause(record, memory=sandbox.auto_pause_memory)
-
-        async def pause() -> None:
-            await lifecycle.finish_pause(record, move)
-            outcomes[sandbox.sandbox_id] = "paused"
-
-        return _quietly(pause())
-
-    async def _due_again(self, record: Record, move: Move) -> None:
-        await move.done.wait()
-        self._lifecycle.deadlines.add(record)
+        """Kill or pause the sandboxes whose time is up; see `Expiry.run_due`."""
+        return self._expiry.run_due()
 
     async def reset(self) -> None:
         """Kill every sandbox; forget everything about them, and what was made from them."""
@@ -492,11 +437,3 @@ def _raise_if_failed(move: Move) -> None:
 async def _done(record: Record) -> None:
     if record.move is not None:
         await record.move.done.wait()
-
-
-async def _quietly(step: Awaitable[None]) -> None:
-    """A step whose refusal nobody waits for; the state is consistent either way."""
-    try:
-        await step
-    except ControlError:
-        return

@@ -10,10 +10,10 @@ from collections.abc import Awaitable, Iterable, Mapping
 from fake_e2b.admin.app import admin_app
 from fake_e2b.admin.parts import AdminParts
 from fake_e2b.backend.control import ControlBackend
+from fake_e2b.backend.expiry import Expired
 from fake_e2b.backend.journal import Journal
 from fake_e2b.backend.journal_events import JournalEvents
 from fake_e2b.backend.misfortunes import Misfortunes
-from fake_e2b.backend.sandboxes import Expired
 from fake_e2b.backend.settings import ControlSettings
 from fake_e2b.backend.steering import RuleInForce, RuleTable
 from fake_e2b.control_plane.app import control_plane_app
