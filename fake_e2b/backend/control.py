@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from fake_e2b.backend.accounts import Accounts
+from fake_e2b.backend.administration import Administration
+from fake_e2b.backend.api_keys import ApiKeys
 from fake_e2b.backend.build_requests import Building, BuildRequests
 from fake_e2b.backend.egress import Egress
 from fake_e2b.backend.events import Events
@@ -42,7 +45,7 @@ async def _no_layer(recipe: Recipe, base: LayerID | None) -> LayerID:
 class ControlBackend:
     """What `fake_e2b.control_plane.app` is made on.
 
-    Teams and templates outlive `reset`; `teams` starts empty.
+    Teams and templates outlive `reset`, and the keys that came with them; `teams` starts empty.
 
     Args:
         clock: What every rule reads.
@@ -79,7 +82,9 @@ class ControlBackend:
         store = Store()
         self.clock = clock
         self.together = together
-        self.teams = Teams(ids, settings)
+        self.teams = Teams(ids, settings, clock)
+        self.accounts = Accounts(ids, clock)
+        self.api_keys = ApiKeys(self.teams)
         self.templates = Templates(ids, clock.now_ns())
         self.builds = TemplateBuilds(
             templates=self.templates,
@@ -126,6 +131,9 @@ class ControlBackend:
         self.sandboxes.on_event(self.logs.note)
         self.events = Events(ids, clock)
         self.sandboxes.on_event(self.events.note)
+        self.administration = Administration(
+            self.teams, self.sandboxes, self.build_requests, together
+        )
         self.secrets = Secrets(ids, clock)
         self.egress = Egress(store, self.secrets, ids, clock)
 
@@ -136,7 +144,10 @@ class ControlBackend:
         return self._listing if past is None else Listing(past)
 
     async def reset(self) -> None:
-        """Kill every sandbox; forget all that was asked for or told, but teams and keys."""
+        """Kill every sandbox; forget all that was asked for or told, but teams.
+
+        API keys and access tokens are as they were at the start.
+        """
         await self.build_requests.reset()
         await self.sandboxes.reset()
         self.metrics.clear()
@@ -144,4 +155,6 @@ class ControlBackend:
         self.events.clear()
         self.idempotency.clear()
         self.secrets.clear()
+        self.teams.reset()
+        self.accounts.reset()
         await self.volumes.reset()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 from fake_e2b.backend.settings import ControlSettings
+from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.ids import IdSource, TeamID
-from fake_e2b.domain.team import API_KEY_DIGITS, API_KEY_PREFIX, Team
+from fake_e2b.domain.team import API_KEY_DIGITS, API_KEY_PREFIX, ApiKey, Team
 
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})*")
 
@@ -20,15 +22,18 @@ class Teams:
     Args:
         ids: Makes team IDs and keys.
         settings: The limits of teams that name none.
+        clock: When keys were made and used.
 
     Attributes:
         as_seen: The team with the limits that hold for whoever asks now.
     """
 
-    def __init__(self, ids: IdSource, settings: ControlSettings) -> None:
+    def __init__(self, ids: IdSource, settings: ControlSettings, clock: Clock) -> None:
         self._ids = ids
         self._settings = settings
-        self._by_key: dict[str, Team] = {}
+        self._clock = clock
+        self._by_key: dict[str, ApiKey] = {}
+        self._lasting: dict[str, ApiKey] = {}
         self._teams: dict[TeamID, Team] = {}
         self.as_seen: Callable[[Team], Team] = lambda team: team
 
@@ -54,7 +59,7 @@ class Teams:
         return team
 
     def add_key(self, team: Team, key: str | None = None) -> str:
-        """Let a key stand for `team`.
+        """Let a key stand for `team`, over every reset.
 
         Args:
             key: None makes one.
@@ -63,15 +68,48 @@ class Teams:
             UsageError: `key` does not have the form of an API key.
         """
         if key is None:
-            key = API_KEY_PREFIX + self._ids.hex_token(API_KEY_DIGITS)
+            key = self._new_key()
         if not key.startswith(API_KEY_PREFIX) or not _HEX.fullmatch(key[len(API_KEY_PREFIX) :]):
             raise UsageError(f"an API key is e2b_ and an even number of hex digits, not {key!r}")
-        self._by_key[key] = team
+        made = self._keep(team, key, "Default", None)
+        self._lasting[key] = replace(made)
         return key
+
+    def make_key(self, team: Team, name: str, created_by: str | None) -> ApiKey:
+        """A new key for `team`, until it is revoked or everything is reset.
+
+        Args:
+            created_by: A user's ID.
+        """
+        return self._keep(team, self._new_key(), name, created_by)
+
+    def _new_key(self) -> str:
+        return API_KEY_PREFIX + self._ids.hex_token(API_KEY_DIGITS)
+
+    def _keep(self, team: Team, key: str, name: str, created_by: str | None) -> ApiKey:
+        key_id = self._ids.uuid_of(f"API key {key}")
+        made = ApiKey(
+            key_id, key, self._teams[team.team_id], name, self._clock.now_ns(), created_by
+        )
+        self._by_key[key] = made
+        return made
+
+    def keys_of(self, team: Team) -> list[ApiKey]:
+        """The team's keys, the oldest first."""
+        return [each for each in self._by_key.values() if each.team.team_id == team.team_id]
+
+    def drop_key(self, made: ApiKey) -> None:
+        """Refuse a key until the next reset, if it is one of the lasting ones, or for good."""
+        self._by_key.pop(made.key, None)
 
     def revoke_key(self, key: str) -> None:
         """Refuse `key` from now on; an unknown one is no error."""
         self._by_key.pop(key, None)
+        self._lasting.pop(key, None)
+
+    def reset(self) -> None:
+        """Forget keys that were made meanwhile; the lasting ones are as they were."""
+        self._by_key = {key: replace(made) for key, made in self._lasting.items()}
 
     def get(self, team_id: TeamID) -> Team | None:
         """The team with that ID."""
@@ -86,9 +124,10 @@ class Teams:
 
         Fact: control.auth.api-key
         """
-        team = self._by_key.get(key)
-        if team is not None:
-            return self.as_seen(team)
+        known = self._by_key.get(key)
+        if known is not None:
+            known.last_used_ns = self._clock.now_ns()
+            return self.as_seen(known.team)
         if not key.startswith(API_KEY_PREFIX):
             raise ControlError(ControlKind.AUTH_MALFORMED)
         if not _HEX.fullmatch(key[len(API_KEY_PREFIX) :]):

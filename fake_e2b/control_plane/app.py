@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from fake_e2b.backend.control import ControlBackend
 from fake_e2b.control_plane import (
+    administration,
     builds,
     cors,
     events,
@@ -23,15 +24,11 @@ from fake_e2b.control_plane import (
     secrets,
     snapshots,
     tags,
+    teams,
     templates,
     volumes,
 )
-from fake_e2b.control_plane.auth import (
-    USER_OPERATIONS,
-    authenticate,
-    check_not_blocked,
-    check_user_credentials,
-)
+from fake_e2b.control_plane.auth import Authentication, check_not_blocked
 from fake_e2b.control_plane.call import Call, Route
 from fake_e2b.control_plane.http import (
     TEXT,
@@ -101,6 +98,18 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("POST", "/sandboxes/{sandboxID}/timeout"): sandboxes.set_timeout,
     ("POST", "/sandboxes/{sandboxID}/refreshes"): sandboxes.refresh,
     ("PUT", "/sandboxes/{sandboxID}/network"): sandboxes.update_network,
+    ("GET", "/teams"): teams.list_all,
+    ("GET", "/api-keys"): teams.list_keys,
+    ("POST", "/api-keys"): teams.create_key,
+    ("PATCH", "/api-keys/{apiKeyID}"): teams.rename_key,
+    ("DELETE", "/api-keys/{apiKeyID}"): teams.delete_key,
+    ("POST", "/access-tokens"): teams.create_access_token,
+    ("DELETE", "/access-tokens/{accessTokenID}"): teams.delete_access_token,
+    ("POST", "/admin/teams/{teamID}/sandboxes/kill"): administration.kill_sandboxes,
+    ("GET", "/admin/sandboxes/running-counts"): administration.running_counts,
+    ("POST", "/admin/teams/{teamID}/builds/cancel"): administration.cancel_builds,
+    ("POST", "/admin/teams/{teamID}/api-keys"): administration.create_key,
+    ("DELETE", "/admin/teams/{teamID}/api-keys/{apiKeyID}"): administration.delete_key,
     ("GET", "/volumes"): volumes.list_all,
     ("POST", "/volumes"): volumes.create,
     ("GET", "/volumes/{volumeID}"): volumes.detail,
@@ -128,6 +137,7 @@ class ControlPlane:
 
     def __init__(self, backend: ControlBackend, volume_content: App | None) -> None:
         self._backend = backend
+        self._authentication = Authentication(backend.teams, backend.accounts)
         self._volume_content = volume_content
         self._router = Router()
         self._endpoints = {(each.method, each.path): each for each in ENDPOINTS}
@@ -190,22 +200,21 @@ class ControlPlane:
             return Answer(200, b"Health check successful", TEXT)
         if named.path.startswith(VOLUME_CONTENT):
             raise GapError(named.name)  # nothing serves it here
-        if named.name in USER_OPERATIONS:
-            check_user_credentials(headers)
-            raise GapError(named.name)
-        team = authenticate(self._backend.teams, headers)
+        caller = self._authentication.caller(named, headers)
         operation = self._operation(named.method, named.path)
         if operation is None:
-            check_not_blocked(team, named)
+            if caller.team is not None:
+                check_not_blocked(caller.team, named)
             raise GapError(named.name)
         query = None if operation.query is None else operation.query.read(scope["query_string"])
         content = None
         if operation.body is not None:
             data = await body.read()
             content = operation.body.read(headers.get("content-type", ""), data)
-        check_not_blocked(team, named)
+        if caller.team is not None:
+            check_not_blocked(caller.team, named)
         return await operation.route(
-            Call(self._backend, team, match.parameters, headers, query, content)
+            Call(self._backend, caller, match.parameters, headers, query, content)
         )
 
     def _operation(self, method: str, path: str) -> _Operation | None:
@@ -239,6 +248,8 @@ def _raw_path(scope: Scope) -> str:
 
 def _refused(error: ControlError) -> Answer:
     refusal = control_errors.render(error)
+    if refusal.plain is not None:
+        return Answer(refusal.status, refusal.plain.encode(), TEXT)
     answer = Answer(refusal.status, service_json.encode(refusal.body))
     if refusal.status in control_errors.NO_RETRY:
         # The same request gets the same answer: clients that retry by themselves need not.

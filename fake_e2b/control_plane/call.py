@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from fake_e2b.backend.control import ControlBackend
+from fake_e2b.control_plane.auth import Caller
 from fake_e2b.control_plane.http import Answer
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.ids import SandboxID
 from fake_e2b.domain.sandbox import short_id
-from fake_e2b.domain.team import Team
+from fake_e2b.domain.team import Team, User
 from fake_e2b.wire import service_json
 
 
@@ -27,11 +28,23 @@ class Call:
     """
 
     backend: ControlBackend
-    team: Team
+    caller: Caller
     parameters: Mapping[str, str]
     headers: Mapping[str, str]
     query: Any
     body: Any
+
+    @property
+    def team(self) -> Team:
+        """Which team asks; only of operations that a team can ask for."""
+        assert self.caller.team is not None
+        return self.caller.team
+
+    @property
+    def user(self) -> User:
+        """Which user asks; only of operations that take nothing but a user's credentials."""
+        assert self.caller.user is not None
+        return self.caller.user
 
     @property
     def sandbox(self) -> str:

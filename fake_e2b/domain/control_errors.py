@@ -17,6 +17,11 @@ class ControlKind(StrEnum):
     API_KEY_UNKNOWN = auto()
     BEARER_REJECTED = auto()
     ADMIN_TOKEN_REJECTED = auto()
+    BEARER_TEAM_REJECTED = auto()
+    ACCESS_TOKEN_FORMAT = auto()
+    ACCESS_TOKEN_UNKNOWN = auto()
+    ADMIN_TEAM_FORMAT = auto()
+    ADMIN_TEAM_UNKNOWN = auto()
     TEAM_BANNED = auto()
     TEAM_BLOCKED = auto()  # (reason)
 
@@ -116,6 +121,14 @@ class ControlKind(StrEnum):
     BAD_VOLUME_ID = auto()
     VOLUME_NOT_FOUND = auto()
     VOLUME_FAILED = auto()
+
+    # Keys, tokens and teams (reason).
+    BAD_API_KEY_ID = auto()
+    BAD_ACCESS_TOKEN_ID = auto()
+    ID_NOT_FOUND = auto()
+    BAD_PATH_UUID = auto()  # (parameter, text, reason)
+    TEAM_NOT_FOUND = auto()
+    API_KEY_NOT_FOUND = auto()
 
     # Same request again.
     IDEMPOTENCY_MISMATCH = auto()

@@ -109,5 +109,14 @@ class IdSource:
         """64 hex digits that let whoever has them upload `what`."""
         return self._derive(f"upload {what}")
 
+    def uuid_of(self, what: str) -> str:
+        """A UUID (version 4 in form), the same for the same thing; draws nothing."""
+        digits = self._derive(f"uuid {what}")
+        return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-a{digits[17:20]}-{digits[20:32]}"
+
+    def token_of(self, what: str) -> str:
+        """40 lower-case hexadecimal digits, the same for the same thing; draws nothing."""
+        return self._derive(f"token {what}")[:40]
+
     def _derive(self, text: str) -> str:
         return hmac.new(self._token_key, text.encode(), hashlib.sha256).hexdigest()

@@ -1,4 +1,4 @@
-"""Teams and their API keys."""
+"""Teams, their API keys, and the users who act for them."""
 
 from __future__ import annotations
 
@@ -30,5 +30,62 @@ class Team:
 
 
 API_KEY_PREFIX = "e2b_"
+ACCESS_TOKEN_PREFIX = "sk_e2b_"
 API_KEY_DIGITS = 40
-"""Length of the hexadecimal part of a key that the service issues."""
+"""Length of the hexadecimal part of a key, or of an access token, that the service issues."""
+
+
+@dataclass(slots=True)
+class ApiKey:
+    """A key that stands for a team.
+
+    Attributes:
+        key_id: A UUID.
+        created_by: The ID of the user who made it; None for those the fake was started with.
+        last_used_ns: None until then.
+    """
+
+    key_id: str
+    key: str
+    team: Team
+    name: str
+    created_at_ns: int
+    created_by: str | None = None
+    last_used_ns: int | None = None
+
+
+@dataclass(slots=True)
+class AccessToken:
+    """A personal access token; `token_id` is a UUID."""
+
+    token_id: str
+    token: str
+    name: str
+    created_at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """Who acts for teams; `user_id` is a UUID."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """What is shown of a key or token once it has been made.
+
+    >>> Mask.of("e2b_0123456789", API_KEY_PREFIX)
+    Mask(prefix='e2b_', length=10, head='01', tail='6789')
+    """
+
+    prefix: str
+    length: int
+    head: str
+    tail: str
+
+    @classmethod
+    def of(cls, token: str, prefix: str) -> Mask:
+        """The mask of a token that begins with `prefix`."""
+        value = token[len(prefix) :]
+        return cls(prefix, len(value), value[:2], value[-4:])

@@ -110,6 +110,10 @@ class Fake:
         for definition in settings.templates:
             self.add_template(definition, lasting=True)
         self.access_token = f"sk_e2b_{self.ids.hex_token(40)}"
+        self.backend.accounts.add_access_token(self.access_token)
+        self.user_token = self.backend.accounts.user_token
+        self.admin_token = self.backend.accounts.admin_token
+        self.team_id = str(next(iter(self.backend.teams)).team_id)
         self.env = {
             **client_environment(address, api_key=self.api_key, access_token=self.access_token),
             **(variables or {}),

@@ -281,6 +281,21 @@ class FakeE2B:
         """A valid personal access token: `sk_e2b_` and 40 hexadecimal digits."""
         return self._fake().access_token
 
+    @property
+    def user_token(self) -> str:
+        """What a user who has signed in sends as ``Authorization: Bearer``, with `X-Team-ID`."""
+        return self._fake().user_token
+
+    @property
+    def admin_token(self) -> str:
+        """What an administrator sends as `X-Admin-Token`."""
+        return self._fake().admin_token
+
+    @property
+    def team_id(self) -> str:
+        """The ID of the team to which `api_key` belongs."""
+        return self._fake().team_id
+
     def env(self) -> dict[str, str]:
         """The variables by which E2B's clients find this fake, and only this fake.
 

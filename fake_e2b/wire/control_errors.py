@@ -18,22 +18,25 @@ GAP_CODE = "fake_e2b_gap"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One answer; `text` is filled in with the error's fields."""
+    """One answer; `text` is filled in with the error's fields, and all there is when `plain`."""
 
     status: int
     text: str
     error_code: str | None = None
+    plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class ErrorAnswer:
-    """A status and the body `{"code", "message", "error_code"?}`."""
+    """A status and the body `{"code", "message", "error_code"?}`; `plain` stands in its place."""
 
     status: int
     body: dict[str, object]
+    plain: str | None = None
 
 
 _API_KEY = "Invalid API key, please visit https://e2b.dev/docs/api-key for more information."
+_ACCESS_TOKEN = "Invalid Access token, try to login again by running `e2b auth login`."
 _SECURED = "Please visit https://e2b.dev/docs/sandbox/secured-access for more information."
 
 TABLE: Mapping[K, Row] = {
@@ -43,6 +46,15 @@ TABLE: Mapping[K, Row] = {
     K.API_KEY_UNKNOWN: Row(401, f"{_API_KEY}\nCannot get the team for the given API key"),
     K.BEARER_REJECTED: Row(401, "Invalid auth provider token.\nBackend authentication failed"),
     K.ADMIN_TOKEN_REJECTED: Row(401, "Invalid Access token.\nInvalid Access token."),
+    K.BEARER_TEAM_REJECTED: Row(
+        401, "Invalid auth provider token teamID.\nBackend authentication failed"
+    ),
+    K.ACCESS_TOKEN_FORMAT: Row(401, f"{_ACCESS_TOKEN}\nInvalid access token format"),
+    K.ACCESS_TOKEN_UNKNOWN: Row(
+        401, f"{_ACCESS_TOKEN}\nCannot get the user for the given access token"
+    ),
+    K.ADMIN_TEAM_FORMAT: Row(400, "Invalid admin token teamID.\nInvalid team ID"),
+    K.ADMIN_TEAM_UNKNOWN: Row(404, "Invalid admin token teamID.\nTeam not found"),
     K.TEAM_BANNED: Row(403, "team is banned"),
     K.TEAM_BLOCKED: Row(403, "team is blocked{reason}"),
     K.NO_OPERATION: Row(404, "validation error: no matching operation was found"),
@@ -191,6 +203,16 @@ TABLE: Mapping[K, Row] = {
     K.BAD_VOLUME_ID: Row(400, "Invalid volume ID"),
     K.VOLUME_NOT_FOUND: Row(404, "Volume not found"),
     K.VOLUME_FAILED: Row(500, "Error when creating directory"),
+    K.BAD_API_KEY_ID: Row(400, "Error when parsing API key ID: {reason}"),
+    K.BAD_ACCESS_TOKEN_ID: Row(400, "Error when parsing access token ID: {reason}"),
+    K.ID_NOT_FOUND: Row(404, "id not found", plain=True),
+    K.BAD_PATH_UUID: Row(
+        400,
+        "validation error: Invalid format for parameter {parameter}: error unmarshaling '{text}' "
+        "text as *uuid.UUID: {reason}",
+    ),
+    K.TEAM_NOT_FOUND: Row(404, "Team not found"),
+    K.API_KEY_NOT_FOUND: Row(404, "API key not found"),
     K.IDEMPOTENCY_MISMATCH: Row(
         422,
         "Idempotency key was already used with a different request",
@@ -244,6 +266,9 @@ _OF_SECRETS: Mapping[K, K] = {
     K.API_KEY_UNKNOWN: K.SECRETS_UNAUTHENTICATED,
     K.BEARER_REJECTED: K.SECRETS_UNAUTHENTICATED,
     K.ADMIN_TOKEN_REJECTED: K.SECRETS_UNAUTHENTICATED,
+    K.BEARER_TEAM_REJECTED: K.SECRETS_UNAUTHENTICATED,
+    K.ADMIN_TEAM_FORMAT: K.SECRETS_UNAUTHENTICATED,
+    K.ADMIN_TEAM_UNKNOWN: K.SECRETS_UNAUTHENTICATED,
     K.TEAM_BANNED: K.SECRETS_UNAVAILABLE,
     K.TEAM_BLOCKED: K.SECRETS_UNAVAILABLE,
     K.NO_OPERATION: K.SECRETS_NO_OPERATION,
@@ -268,10 +293,11 @@ NO_RETRY = frozenset({429, 503, 504})
 def render(error: ControlError) -> ErrorAnswer:
     """The answer for a refusal."""
     row = TABLE[K(error.kind)]
-    body: dict[str, object] = {"code": row.status, "message": row.text.format(**error.fields)}
+    text = row.text.format(**error.fields)
+    body: dict[str, object] = {"code": row.status, "message": text}
     if row.error_code is not None:
         body["error_code"] = row.error_code
-    return ErrorAnswer(row.status, body)
+    return ErrorAnswer(row.status, body, text if row.plain else None)
 
 
 def render_gap(error: GapError) -> ErrorAnswer:

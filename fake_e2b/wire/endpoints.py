@@ -10,6 +10,7 @@ from fake_e2b.wire import rest
 from fake_e2b.wire.endpoint import Endpoint
 from fake_e2b.wire.event_endpoints import EVENT_ENDPOINTS
 from fake_e2b.wire.storage_endpoints import STORAGE_ENDPOINTS
+from fake_e2b.wire.team_endpoints import TEAM_ENDPOINTS
 from fake_e2b.wire.template_endpoints import TEMPLATE_ENDPOINTS
 
 __all__ = ["ENDPOINTS", "Endpoint"]
@@ -189,4 +190,5 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *TEMPLATE_ENDPOINTS,
     *STORAGE_ENDPOINTS,
     *EVENT_ENDPOINTS,
+    *TEAM_ENDPOINTS,
 )

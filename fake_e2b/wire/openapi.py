@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic.json_schema import models_json_schema
 
+from fake_e2b.domain.credentials import Way, ways_of
 from fake_e2b.domain.operations import OPERATIONS, Operation, Plane
 from fake_e2b.wire import rest
 from fake_e2b.wire.endpoints import ENDPOINTS, Endpoint
@@ -35,6 +36,21 @@ _REASONS = {
     500: "The machine failed",
     503: "Not now",
 }
+_SCHEMES: Document = {
+    "ApiKeyAuth": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "AccessTokenAuth": {"type": "http", "scheme": "bearer"},
+    "UserAuth": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"},
+    "AdminAuth": {"type": "apiKey", "in": "header", "name": "X-Admin-Token"},
+    "TeamAuth": {"type": "apiKey", "in": "header", "name": "X-Team-ID"},
+}
+_OF_A_WAY: Mapping[Way, tuple[str, ...]] = {
+    Way.API_KEY: ("ApiKeyAuth",),
+    Way.USER_FOR_TEAM: ("UserAuth", "TeamAuth"),
+    Way.ADMIN_FOR_TEAM: ("AdminAuth", "TeamAuth"),
+    Way.ACCESS_TOKEN: ("AccessTokenAuth",),
+    Way.USER: ("UserAuth",),
+    Way.ADMIN: ("AdminAuth",),
+}
 _PARAMETER = re.compile(r"\{(\w+)\}")
 _NEXT_TOKEN = {"X-Next-Token": "Continues the list; absent on the last page"}
 _TOTAL = {"X-Total-Running": "Running sandboxes behind the filter"}
@@ -54,13 +70,11 @@ def openapi_document() -> Document:
     return {
         "openapi": "3.1.0",
         "info": {"title": "fake-e2b control plane", "version": "1"},
-        "security": [{"ApiKeyAuth": []}],
+        "security": _security("createSandbox"),
         "paths": paths,
         "components": {
             "schemas": _schemas(),
-            "securitySchemes": {
-                "ApiKeyAuth": {"type": "apiKey", "in": "header", "name": "X-API-Key"}
-            },
+            "securitySchemes": _SCHEMES,
         },
         "x-fake-e2b-volume-content": [_named(each) for each in others if _is_content(each)],
         "x-fake-e2b-gaps": [_named(each) for each in others if not _is_content(each)],
@@ -91,16 +105,26 @@ def _operation(endpoint: Endpoint) -> Document:
             "required": endpoint.body_required,
             "content": {"application/json": {"schema": _reference(endpoint.body)}},
         }
-    if endpoint.public:
-        operation["security"] = []
+    security = [] if endpoint.public else _security(_name(endpoint))
+    if security != _security("createSandbox"):
+        operation["security"] = security
     return operation
 
 
 def _operation_id(endpoint: Endpoint) -> str:
     """The operation's name; both generations have one, so the second says which it is."""
-    names = {(each.method, each.path): each.name for each in OPERATIONS}
-    name = names[endpoint.method, endpoint.path]
+    name = _name(endpoint)
     return f"{name}V2" if endpoint.path.startswith("/v2/") else name
+
+
+def _name(endpoint: Endpoint) -> str:
+    names = {(each.method, each.path): each.name for each in OPERATIONS}
+    return names[endpoint.method, endpoint.path]
+
+
+def _security(operation: str) -> list[Document]:
+    """What an operation takes, each of these alone enough."""
+    return [{scheme: [] for scheme in _OF_A_WAY[way]} for way in ways_of(operation)]
 
 
 def _path_parameters(endpoint: Endpoint) -> Iterable[Document]:

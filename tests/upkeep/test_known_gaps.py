@@ -37,6 +37,7 @@ def test_a_gap_answers_501_and_says_so(fake: FakeE2B, gap: str, request_line: st
     headers = {
         "X-API-Key": fake.api_key,
         "Authorization": f"Bearer {fake.access_token}",
+        "X-Admin-Token": fake.admin_token,
         "Content-Type": "application/json",
     }
     body = b"{}" if method in ("POST", "PUT", "PATCH") else None

@@ -1,0 +1,114 @@
+"""Users and administrators: who they are, and their tokens.
+
+One user belongs to every team. The fake has no sign-on: the bearer token that a user's browser
+would get there is given out by the fake itself.
+
+Facts: control.auth.access-token, control.auth.bearer, control.auth.admin
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+from fake_e2b.domain.clock import Clock
+from fake_e2b.domain.control_errors import ControlError, ControlKind
+from fake_e2b.domain.ids import IdSource
+from fake_e2b.domain.team import ACCESS_TOKEN_PREFIX, API_KEY_DIGITS, AccessToken, User
+from fake_e2b.domain.uuids import BadUuidError, parse_uuid
+from fake_e2b.domain.web_token import read_token, sign_token
+
+_HEX = re.compile(r"(?:[0-9a-fA-F]{2})*")
+
+
+class Accounts:
+    """Everybody who is no team.
+
+    Args:
+        ids: Makes tokens.
+        clock: When they were made.
+
+    Attributes:
+        user: The one who belongs to every team.
+        user_token: Their bearer token.
+        admin_token: The administrator's.
+    """
+
+    def __init__(self, ids: IdSource, clock: Clock) -> None:
+        self._ids = ids
+        self._clock = clock
+        self._key = ids.key("tokens of users")
+        self._access_tokens: dict[str, AccessToken] = {}
+        self._lasting: dict[str, AccessToken] = {}
+        self.user = User(ids.uuid_of("user"))
+        self.user_token = sign_token({"sub": self.user.user_id, "iss": "fake-e2b"}, self._key, {})
+        self.admin_token = ids.token_of("administrator")
+
+    def add_access_token(self, token: str) -> None:
+        """Let a token stand for the user, over every reset."""
+        self._lasting[token] = replace(self._keep(token, "Default"))
+
+    def make_access_token(self, name: str) -> AccessToken:
+        """A new one, until it is deleted or everything is reset."""
+        token = ACCESS_TOKEN_PREFIX + self._ids.hex_token(API_KEY_DIGITS)
+        return self._keep(token, name)
+
+    def _keep(self, token: str, name: str) -> AccessToken:
+        token_id = self._ids.uuid_of(f"access token {token}")
+        made = AccessToken(token_id, token, name, self._clock.now_ns())
+        self._access_tokens[token] = made
+        return made
+
+    def delete_access_token(self, text: str) -> None:
+        """Refuse a token from now on.
+
+        Raises:
+            ControlError: BAD_ACCESS_TOKEN_ID, ID_NOT_FOUND.
+        """
+        try:
+            token_id = parse_uuid(text)
+        except BadUuidError as error:
+            raise ControlError(ControlKind.BAD_ACCESS_TOKEN_ID, reason=str(error)) from None
+        for token, made in self._access_tokens.items():
+            if made.token_id == token_id:
+                del self._access_tokens[token]
+                return
+        raise ControlError(ControlKind.ID_NOT_FOUND)
+
+    def by_access_token(self, token: str) -> User:
+        """Whose access token it is.
+
+        Raises:
+            ControlError: AUTH_MALFORMED, ACCESS_TOKEN_FORMAT, ACCESS_TOKEN_UNKNOWN.
+        """
+        if token in self._access_tokens:
+            return self.user
+        if not token.startswith(ACCESS_TOKEN_PREFIX):
+            raise ControlError(ControlKind.AUTH_MALFORMED)
+        if not _HEX.fullmatch(token[len(ACCESS_TOKEN_PREFIX) :]):
+            raise ControlError(ControlKind.ACCESS_TOKEN_FORMAT)
+        raise ControlError(ControlKind.ACCESS_TOKEN_UNKNOWN)
+
+    def by_user_token(self, token: str) -> User:
+        """Whose bearer token it is.
+
+        Raises:
+            ControlError: BEARER_REJECTED.
+        """
+        claims = read_token(token, self._key)
+        if claims is None or claims.get("sub") != self.user.user_id:
+            raise ControlError(ControlKind.BEARER_REJECTED)
+        return self.user
+
+    def check_admin(self, token: str) -> None:
+        """Let an administrator pass.
+
+        Raises:
+            ControlError: ADMIN_TOKEN_REJECTED.
+        """
+        if token != self.admin_token:
+            raise ControlError(ControlKind.ADMIN_TOKEN_REJECTED)
+
+    def reset(self) -> None:
+        """Forget tokens that were made meanwhile; the lasting ones are as they were."""
+        self._access_tokens = {token: replace(made) for token, made in self._lasting.items()}
