@@ -154,4 +154,4 @@ def _setup(definition: Definition, base: Setup) -> Setup:
             workdir,
             env_vars,
         )
-    return Setup(base.interpreter, user, workdir, env_vars, start)
+    return Setup(base.interpreter, user, workdir, env_vars, start, base.services)

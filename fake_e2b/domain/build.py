@@ -110,11 +110,13 @@ class Context:
 
     Attributes:
         workdir: Absolute; None: the user's home.
+        services: Names in `services.SERVICES` that the steps have installed.
     """
 
     user: str = "root"
     workdir: str | None = None
     env_vars: Mapping[str, str] = field(default_factory=dict)
+    services: tuple[str, ...] = ()
 
 
 class BuildFailedError(Exception):

@@ -38,6 +38,7 @@ class Setup:
         user: Whom commands and files are of when a request names nobody.
         workdir: Where commands start; None: the user's home.
         env_vars: For the start and the ready command alone, and templates derived from this one.
+        services: Names in `services.SERVICES` that run before the start command.
 
     Fact: template.setup.defaults
     """
@@ -47,6 +48,7 @@ class Setup:
     workdir: str | None = None
     env_vars: Mapping[str, str] = field(default_factory=dict)
     start: Start | None = None
+    services: tuple[str, ...] = ()
 
 
 PLAIN = Setup()

@@ -11,6 +11,7 @@ from fake_e2b.backend.interpreter import Interpreter
 from fake_e2b.backend.machine import Machine
 from fake_e2b.backend.processes import ProcessListener
 from fake_e2b.domain.clock import Clock
+from fake_e2b.domain.control_errors import ControlError
 from fake_e2b.domain.ids import IdSource, SandboxID
 from fake_e2b.domain.ports import Guest
 from fake_e2b.domain.sandbox import Sandbox
@@ -69,6 +70,9 @@ class Machines:
         await self._reach(Site.of(sandbox), guest)
         # After the request that boots it has its answer, and before any other is read.
         asyncio.get_running_loop().call_soon(_write_identity, envd)
+        # What was broken since does not keep a sandbox from coming back.
+        with contextlib.ExitStack() if fresh else contextlib.suppress(ControlError):
+            await self._starter.serve(guest, sandbox.setup.services)
         if fresh and sandbox.setup.start is not None:
             await self._starter.run(envd, sandbox.setup.start)
         if not sandbox.setup.interpreter:

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import Iterable
 from contextlib import suppress
 
-from fake_e2b.backend.envd import Envd
+from fake_e2b.backend.envd import SYSTEM_PATH, Envd
 from fake_e2b.backend.spawning import Command, spawn_command
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.envd_errors import EnvdError
-from fake_e2b.domain.ports import Process
+from fake_e2b.domain.ports import Guest, Process
 from fake_e2b.domain.process import Output, ProcessExit
+from fake_e2b.domain.services import SERVICES
 from fake_e2b.domain.setup import Start
+from fake_e2b.domain.user import ROOT
 
 _SHELL = "/bin/bash"
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 2.0
@@ -64,6 +67,30 @@ class Starter:
         started = await self._start(envd, start) if start.command else None
         if start.ready_command:
             await self._wait_until_ready(envd, start, started)
+
+    async def serve(self, guest: Guest, services: Iterable[str]) -> None:
+        """Start these services, which no client sees among the processes.
+
+        Raises:
+            ControlError: TEMPLATE_NOT_READY: one does not start.
+        """
+        for name in services:
+            command = Command(
+                cmd=_SHELL,
+                args=("-c", SERVICES[name].start),
+                env={"PATH": SYSTEM_PATH},
+                cwd="/",
+                user=ROOT,
+                pty=None,
+                stdin=False,
+            )
+            try:
+                reader = self._read(await spawn_command(guest, command))
+            except EnvdError as error:
+                raise _not_ready(f"the service {name} does not start: {error}") from error
+            end = await asyncio.shield(reader.task)
+            if end.code != 0:
+                raise _not_ready(f"the service {name} does not start: {_status(end)}{reader.said}")
 
     async def _start(self, envd: Envd, start: Start) -> _Reader:
         command = _command(envd, start, start.command)

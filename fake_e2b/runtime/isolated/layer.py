@@ -37,6 +37,8 @@ _BECOME_REALLY = (
     f'exec /{_AS_ROOT} --reuid="$user_id" --regid="$group_id" --init-groups --inh-caps=-all --'
 )
 # With one id for all: a nested user namespace shows it under the wanted number.
+_ADDED_TO = ("/usr/local", "/etc/apt", "/usr/share/keyrings")
+"""Folders of the host's to which installations add: programs, and where packages come from."""
 _SHOW_AS_PATH = "usr/lib/fake-e2b/show-as"
 _SHOW_AS = """\
 #!/bin/sh
@@ -66,7 +68,8 @@ def write_layer(folder: str, *, really: bool, hosts_root: bool) -> None:
     if hosts_root:
         _hide_roots_own("/etc", etc, own_folders)
     else:
-        _open_up("/usr/local", f"{folder}/usr/local")
+        for path in _ADDED_TO:
+            _open_up(path, folder + path)
         _copy_files("/etc", etc)
     become = _BECOME_REALLY
     setpriv = shutil.which("setpriv", path=_STANDARD_PATH)

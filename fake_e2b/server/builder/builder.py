@@ -32,7 +32,7 @@ from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.downloads import NetworkMode
 from fake_e2b.domain.ids import IdSource
-from fake_e2b.domain.ports import Guest, LayerID, Runtime
+from fake_e2b.domain.ports import Capability, Guest, LayerID, Runtime
 from fake_e2b.domain.setup import PLAIN, Setup, Start
 from fake_e2b.domain.stubs.call import Site
 from fake_e2b.domain.team import Team
@@ -41,7 +41,7 @@ from fake_e2b.domain.user import ROOT
 from fake_e2b.server.builder.archives import Archives
 from fake_e2b.server.builder.cache import Kept, LayerCache
 from fake_e2b.server.builder.downloads import Downloads
-from fake_e2b.server.builder.steps import Kitchen, do, runs_programs, touches_files
+from fake_e2b.server.builder.steps import Kitchen, do, install, runs_programs, touches_files
 from fake_e2b.server.start_command import Starter
 from fake_e2b.server.stubs.service import Stubs
 from fake_e2b.wire.control_errors import render
@@ -143,7 +143,7 @@ class TemplateBuilder:
         if base is None and _WITH_INTERPRETER in order.from_image:
             setup = Setup(interpreter=True)
         layer_id = None if base is None else await self._layer_of(base)
-        context = Context(setup.user, setup.workdir, setup.env_vars)
+        context = Context(setup.user, setup.workdir, setup.env_vars, setup.services)
         if base is None:
             context = Context("user" if order.user_by_default else "root")
             if order.user_by_default:
@@ -197,8 +197,10 @@ class TemplateBuilder:
                 work.say(f"[builder {where}] [{stream}]: {line}", number)
 
             kitchen = Kitchen(guest, self._archives, work.team.team_id, number, hear)
-            async with self._stubbed(work, guest, needed=runs_programs(step)):
+            async with self._stubbed(work, guest, needed=runs_programs(step)) as downloads:
                 work.context = await do(step, work.context, kitchen)
+            if downloads is not None and downloads.services:
+                work.context = await install(downloads.services, work.context, kitchen)
             await self._keep(work, key, changed=touches_files(step))
 
     async def _keep(self, work: _Work, key: str, *, changed: bool) -> None:
@@ -227,7 +229,12 @@ class TemplateBuilder:
                 env_vars=context.env_vars,
             )
         setup = Setup(
-            work.setup.interpreter, context.user, context.workdir, context.env_vars, start
+            work.setup.interpreter,
+            context.user,
+            context.workdir,
+            context.env_vars,
+            start,
+            context.services,
         )
         layer_id = work.layer_id
         if layer_id is not None:
@@ -260,24 +267,30 @@ class TemplateBuilder:
             work.say(f"Waiting for template to be ready: {start.ready_command}", FINAL_STEP)
         async with self._stubbed(work, guest, needed=True):
             try:
+                await self._starter.serve(guest, setup.services)
                 await self._starter.run(envd, start)
             except ControlError as error:
                 raise BuildFailedError(str(error.fields["reason"]), FINAL_STEP) from error
         work.say("Template is ready", FINAL_STEP)
 
     @asynccontextmanager
-    async def _stubbed(self, work: _Work, guest: Guest, *, needed: bool) -> AsyncIterator[None]:
+    async def _stubbed(
+        self, work: _Work, guest: Guest, *, needed: bool
+    ) -> AsyncIterator[Downloads | None]:
         """Programs that would download are stood in for, and so is what tests have stubbed.
 
         Not for longer: what stands in must not be kept with the files.
         """
         if not needed:
-            yield
+            yield None
             return
         site = Site(None, {}, frozenset({work.template.template_id, work.template.alias}))
         owner = guest.lookup_user(work.context.user) or ROOT
-        await self._stubs.reach(site, guest, Downloads(self._network, guest, owner))
-        yield
+        # Where ports are the machine's own, so would be its services.
+        has_services = Capability.OWN_PORTS in self._runtime.capabilities
+        downloads = Downloads(self._network, guest, owner, has_services=has_services)
+        await self._stubs.reach(site, guest, downloads)
+        yield downloads
         await self._stubs.leave(guest)
 
     @asynccontextmanager

@@ -9,16 +9,20 @@ Fact: templates.build.network
 from __future__ import annotations
 
 import posixpath
+import re
 import shlex
 from contextlib import suppress
 
+from fake_e2b.backend.envd import SYSTEM_PATH
 from fake_e2b.domain.downloads import PROGRAMS, Download, NetworkMode, download_of
 from fake_e2b.domain.ports import Guest, parents
+from fake_e2b.domain.services import SERVICES, services_of
 from fake_e2b.domain.stubs.call import Command
 from fake_e2b.domain.stubs.rule import StubAnswer
 from fake_e2b.domain.user import User
 
 _REFUSED = 1
+_PLAIN_NAME = re.compile(r"[\w.+-]+")
 
 
 class Downloads:
@@ -26,13 +30,21 @@ class Downloads:
 
     Args:
         owner: Whom the empty files and folders are given to.
+        has_services: Whether the machine's programs may serve in the guest.
+
+    Attributes:
+        services: Names in `services.SERVICES` that would have been installed.
     """
 
-    def __init__(self, mode: NetworkMode, guest: Guest, owner: User) -> None:
+    def __init__(
+        self, mode: NetworkMode, guest: Guest, owner: User, *, has_services: bool = False
+    ) -> None:
         self._mode = mode
         self._files = guest.files
         self._prefix = guest.joining().path_prefix
         self._owner = owner
+        self._has_services = has_services
+        self.services: set[str] = set()
 
     @property
     def programs(self) -> frozenset[str]:
@@ -48,10 +60,20 @@ class Downloads:
         if self._mode == "fail":
             text = f"fake-e2b: builds have no network: {shown}\n"
             return StubAnswer(stderr=text.encode(), exit_code=_REFUSED)
-        stands_for = self._put(command.cwd, download)
+        stands_for = self._serve(command) or self._put(command.cwd, download)
         text = f"fake-e2b: recorded, not run, for builds have no network: {shown}{stands_for}\n"
         # Never to stdout: that may go into a shell.
         return StubAnswer(stderr=text.encode())
+
+    def _serve(self, command: Command) -> str:
+        programs = []
+        for name in services_of(command.argv) if self._has_services else ():
+            with suppress(OSError):
+                self._files.stat(SERVICES[name].program)
+                self.services.add(name)
+                programs.append(SERVICES[name].program)
+        served = " and ".join(programs)
+        return f" (this machine's own {served} runs in the sandboxes)" if served else ""
 
     def _put(self, cwd: str, download: Download) -> str:
         path = download.file or download.folder
@@ -68,7 +90,26 @@ class Downloads:
             if download.folder is not None:
                 self._files.mkdir(path, 0o755, self._owner)
                 return f" (an empty folder {path} stands for what it would make)"
+            if own := self._own_program(path):
+                with self._files.open_write(path, owner=self._owner, mode=0o755) as file:
+                    file.write(f'#!/bin/sh\nexec {own} "$@"\n'.encode())
+                return f" (this machine's own {own} stands for it)"
             self._files.open_write(path, owner=self._owner).close()
         except OSError:
             return ""
         return f" (an empty file {path} stands for what it would write)"
+
+    def _own_program(self, path: str) -> str | None:
+        """The machine's program of that name, where the file would be one of those on the PATH."""
+        folder, name = posixpath.split(path)
+        folders = SYSTEM_PATH.split(":")
+        if folder not in folders or not _PLAIN_NAME.fullmatch(name):
+            return None
+        for each in folders:
+            # Not in /usr/local: there lies what stands in for a program.
+            if each.startswith("/usr/local/") or each == folder:
+                continue
+            with suppress(OSError):
+                self._files.stat(f"{each}/{name}")
+                return f"{each}/{name}"
+        return None

@@ -9,12 +9,13 @@ import asyncio
 import posixpath
 import re
 import shlex
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from fake_e2b.domain.build import BuildFailedError, Context, Step
 from fake_e2b.domain.envd_errors import EnvdError
 from fake_e2b.domain.ports import Guest, parents
+from fake_e2b.domain.services import SERVICES
 from fake_e2b.domain.user import ROOT, User
 from fake_e2b.server.builder.archives import Archives
 from fake_e2b.server.builder.commands import Hear, run
@@ -68,6 +69,18 @@ async def do(step: Step, context: Context, kitchen: Kitchen) -> Context:
             "implemented"
         )
     return await doing(step, context, kitchen)
+
+
+async def install(services: Iterable[str], context: Context, kitchen: Kitchen) -> Context:
+    """Do what the scripts of packages with services would; returns the context with them.
+
+    Raises:
+        BuildFailedError: It failed.
+    """
+    new = [name for name in sorted(services) if name not in context.services]
+    for name in new:
+        await _succeed(SERVICES[name].install, ROOT, Context(), kitchen)
+    return replace(context, services=(*context.services, *new))
 
 
 def touches_files(step: Step) -> bool:

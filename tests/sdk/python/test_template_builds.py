@@ -254,6 +254,22 @@ def test_what_would_be_downloaded_is_told_and_not_done(fake: FakeE2B, build: Bui
         assert {"cloned", "tool"} <= {each.name for each in sandbox.files.list(".")}
 
 
+def test_a_downloaded_program_that_the_machine_has(own_root: FakeE2B) -> None:
+    build = Build()
+    url = "https://example.com/releases/env"
+    build(
+        Template()
+        .from_image("x")
+        .run_cmd(f"curl -fsSL -o /usr/local/bin/env {url} && chmod a+x /usr/local/bin/env", "root")
+        .run_cmd(f"curl -fsSL -o /usr/local/bin/nobodys {url}", "root")
+        .run_cmd("/usr/local/bin/env A=1 sh -c 'echo $A' > said")
+    )
+    assert "(this machine's own /usr/bin/env stands for it)" in build.text
+    assert "(an empty file /usr/local/bin/nobodys stands for what it would write)" in build.text
+    with Sandbox.create("mine") as sandbox:
+        assert sandbox.files.read("said") == "1\n"
+
+
 def test_a_stub_answers_before_that(fake: FakeE2B, build: Build) -> None:
     with fake.commands.stub(pattern="pip install *", stdout="Successfully installed numpy\n"):
         build(Template().from_image("x").pip_install("numpy"))
