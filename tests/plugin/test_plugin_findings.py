@@ -122,11 +122,11 @@ MISUSE = """
             pass
 
     def test_unknown(fake_e2b):
-        headers = {"Authorization": f"Bearer {fake_e2b.access_token}"}
+        headers = {"X-API-Key": fake_e2b.api_key}
         with pytest.raises(AssertionError):
             assert httpx.get(fake_e2b.url + "/expected", headers=headers).status_code == 200
         assert httpx.get(fake_e2b.url + "/sandbox", headers=headers).status_code == 404
-        assert httpx.get(fake_e2b.url + "/teams", headers=headers).status_code == 501
+        assert httpx.post(fake_e2b.url + "/templates", headers=headers).status_code == 501
 
     def test_fine(e2b_sandbox):
         e2b_sandbox.commands.run("sleep 0.05", timeout=20)
@@ -154,7 +154,7 @@ def test_what_was_misused_is_named(inner):
             "the time of sandbox i* was up while Process.Start* ran",
             "*ERROR at teardown of test_unknown*",
             "asked for what the API does not have: GET /sandbox",
-            "asked for what the fake does not do yet: listTeams (GET /teams)",
+            "asked for what the fake does not do yet: createTemplate (POST /templates)",
         ]
     )
     assert "have: GET /expected" not in run.stdout.str()
