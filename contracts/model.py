@@ -156,6 +156,47 @@ class SecretsModel:
 
 
 @dataclass(slots=True)
+class TemplateModel:
+    """The builds of one template, and the log of which tag was to mean which of them.
+
+    Attributes:
+        builds: By ID, what each holds; None stands for one that failed.
+        log: Pairs of tag and ID, the oldest first.
+    """
+
+    builds: dict[str, str | None] = field(default_factory=dict)
+    log: list[tuple[str, str]] = field(default_factory=list)
+
+    def build(self, build_id: str, tags: list[str], holds: str | None) -> None:
+        self.builds[build_id] = holds
+        self.log += [(tag, build_id) for tag in tags]
+
+    def meant(self, tag: str) -> str | None:
+        """The build that a tag or an ID means, which is never one that failed."""
+        ready = [
+            build_id for name, build_id in self.log if name == tag and self._is_ready(build_id)
+        ]
+        return ready[-1] if ready else tag if self._is_ready(tag) else None
+
+    def _is_ready(self, build_id: str) -> bool:
+        return self.builds.get(build_id) is not None
+
+    def assign(self, target: str, tags: list[str]) -> str | None:
+        """Answers with the build; None is the refusal: there is none."""
+        found = self.meant(target)
+        if found is not None:
+            self.log += [(tag, found) for tag in tags]
+        return found
+
+    def remove(self, tags: list[str]) -> None:
+        self.log = [entry for entry in self.log if entry[0] not in tags]
+
+    def listed(self) -> dict[str, str]:
+        """Each tag with its newest build, failed or not, in the order of the tags."""
+        return dict(sorted(dict(self.log).items()))
+
+
+@dataclass(slots=True)
 class VolumeModel:
     """A volume as a dict from path to bytes; None stands for a folder. The root is ``"/"``.
 

@@ -27,6 +27,7 @@ NO_TOKENS = st.one_of(
     st.sampled_from(["<base64-token>", "AAAA", "!", "MjAyNi0wMS0wMQ==", "a__b", "Xw=="]),
     st.text("abcXYZ012_-=", min_size=1, max_size=24),
 )
+TAGS = st.lists(st.sampled_from(["default", "v1", "v2"]), min_size=1, max_size=2, unique=True)
 # Few names in several spellings of which some are one.
 SECRET_NAMES = st.sampled_from(["key", "KEY", "Key", "other_key", "a-b", "A-B", "0"])
 SECRET_METADATA = st.dictionaries(METADATA_KEYS, METADATA_VALUES, max_size=2)
