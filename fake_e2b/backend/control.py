@@ -21,6 +21,7 @@ from fake_e2b.backend.sandboxes import Sandboxes, Sign
 from fake_e2b.backend.secrets import Secrets
 from fake_e2b.backend.settings import ControlSettings
 from fake_e2b.backend.store import Store
+from fake_e2b.backend.team_metrics import TeamMetrics
 from fake_e2b.backend.teams import Teams
 from fake_e2b.backend.template_builds import MakeLayer, TemplateBuilds
 from fake_e2b.backend.template_catalog import TemplateCatalog
@@ -131,6 +132,8 @@ class ControlBackend:
         self.sandboxes.on_event(self.logs.note)
         self.events = Events(ids, clock)
         self.sandboxes.on_event(self.events.note)
+        self.team_metrics = TeamMetrics(store, clock)
+        self.sandboxes.on_event(self.team_metrics.note)
         self.administration = Administration(
             self.teams, self.sandboxes, self.build_requests, together
         )
@@ -151,6 +154,7 @@ class ControlBackend:
         await self.build_requests.reset()
         await self.sandboxes.reset()
         self.metrics.clear()
+        self.team_metrics.clear()
         self.logs.clear()
         self.events.clear()
         self.idempotency.clear()

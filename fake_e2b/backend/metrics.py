@@ -116,7 +116,7 @@ class Metrics:
         if start_s > end_s:
             raise ControlError(ControlKind.INVALID_METRICS_RANGE)
         chosen = [point for point in points if start_s <= point.unix_s <= end_s]
-        return _bucketed(chosen, _bucket_s(end_s - start_s))
+        return _bucketed(chosen, bucket_s(end_s - start_s))
 
     async def latest(
         self, team_id: TeamID, sandbox_ids: Sequence[SandboxID], together: Together
@@ -140,18 +140,19 @@ class Metrics:
         self._series.clear()
 
 
-def _bucket_s(range_s: int) -> int:
-    for below_s, bucket_s in _BUCKETS_S:
+def bucket_s(range_s: int) -> int:
+    """How wide the points of a range are. Fact: control.metrics"""
+    for below_s, width_s in _BUCKETS_S:
         if range_s < below_s:
-            return bucket_s
+            return width_s
     return _WIDEST_BUCKET_S
 
 
-def _bucketed(points: Iterable[MetricPoint], bucket_s: int) -> list[MetricPoint]:
+def _bucketed(points: Iterable[MetricPoint], width_s: int) -> list[MetricPoint]:
     """The highest values of each bucket, at the bucket's start."""
     buckets: dict[int, list[MetricPoint]] = {}
     for point in points:
-        buckets.setdefault(point.unix_s - point.unix_s % bucket_s, []).append(point)
+        buckets.setdefault(point.unix_s - point.unix_s % width_s, []).append(point)
     return [
         MetricPoint(
             unix_s=start_s,

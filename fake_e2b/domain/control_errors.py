@@ -129,6 +129,8 @@ class ControlKind(StrEnum):
     BAD_PATH_UUID = auto()  # (parameter, text, reason)
     TEAM_NOT_FOUND = auto()
     API_KEY_NOT_FOUND = auto()
+    TEAM_METRICS_FORBIDDEN = auto()  # (team_id, asked_id)
+    TEAM_METRICS_RANGE = auto()
 
     # Same request again.
     IDEMPOTENCY_MISMATCH = auto()

@@ -213,6 +213,11 @@ TABLE: Mapping[K, Row] = {
     ),
     K.TEAM_NOT_FOUND: Row(404, "Team not found"),
     K.API_KEY_NOT_FOUND: Row(404, "API key not found"),
+    K.TEAM_METRICS_FORBIDDEN: Row(
+        403,
+        "You ({team_id}) are not authorized to access this team's ({asked_id}) metrics",
+    ),
+    K.TEAM_METRICS_RANGE: Row(400, "start time cannot be after end time"),
     K.IDEMPOTENCY_MISMATCH: Row(
         422,
         "Idempotency key was already used with a different request",

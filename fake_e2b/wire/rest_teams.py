@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import ConfigDict, Field
 
-from fake_e2b.wire.rest import Instant, Int32, Shape
+from fake_e2b.wire.rest import Absent, Instant, Int32, Shape
 
-Uuid = Annotated[str, Field(json_schema_extra={"format": "uuid"})]
+UnixSeconds = Annotated[int, Field(ge=0, json_schema_extra={"format": "int64"})]
 
 
 # -- what requests contain -------------------------------------------------------------------------
@@ -32,6 +32,19 @@ class NewAccessToken(Shape):
     name: str
 
 
+class TeamMetricsQuery(Shape):
+    """A range of whole seconds."""
+
+    start: UnixSeconds | Absent = None
+    end: UnixSeconds | Absent = None
+
+
+class MaxTeamMetricQuery(TeamMetricsQuery):
+    """The same, and of what."""
+
+    metric: Literal["concurrent_sandboxes", "sandbox_start_rate"]
+
+
 # -- what answers contain --------------------------------------------------------------------------
 
 
@@ -42,6 +55,23 @@ class Team(Shape):
     name: str
     api_key: Annotated[str, Field(alias="apiKey")]
     is_default: bool
+
+
+class TeamMetric(Shape):
+    """What ran and started in one span of time."""
+
+    timestamp: Instant
+    timestamp_unix: UnixSeconds
+    concurrent_sandboxes: Int32
+    sandbox_start_rate: float
+
+
+class MaxTeamMetric(Shape):
+    """The highest value of a metric, and when it was."""
+
+    timestamp: Instant
+    timestamp_unix: UnixSeconds
+    value: float
 
 
 class IdentifierMaskingDetails(Shape):

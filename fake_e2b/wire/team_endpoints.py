@@ -16,6 +16,21 @@ TEAM_ENDPOINTS: tuple[Endpoint, ...] = (
     ),
     Endpoint(
         "GET",
+        "/teams/{teamID}/metrics",
+        "How many sandboxes a team ran and started",
+        {200: rest.TeamMetric},
+        query=rest.TeamMetricsQuery,
+        is_list=True,
+    ),
+    Endpoint(
+        "GET",
+        "/teams/{teamID}/metrics/max",
+        "The highest value of a team's metric",
+        {200: rest.MaxTeamMetric},
+        query=rest.MaxTeamMetricQuery,
+    ),
+    Endpoint(
+        "GET",
         "/api-keys",
         "List the team's API keys",
         {200: rest.TeamAPIKey},

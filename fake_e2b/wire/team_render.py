@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fake_e2b.domain.clock import SECOND_NS
 from fake_e2b.domain.team import ACCESS_TOKEN_PREFIX, API_KEY_PREFIX, AccessToken, ApiKey, Mask
 from fake_e2b.wire import rest_teams
 from fake_e2b.wire.rest_render import Object, Writer
@@ -11,6 +12,8 @@ _TEAM = Writer(rest_teams.Team)
 _MASK = Writer(rest_teams.IdentifierMaskingDetails)
 _KEY = Writer(rest_teams.TeamAPIKey)
 _TOKEN = Writer(rest_teams.CreatedAccessToken)
+_METRIC = Writer(rest_teams.TeamMetric)
+_MAX = Writer(rest_teams.MaxTeamMetric)
 _KILLED = Writer(rest_teams.AdminSandboxKillResult)
 _CANCELLED = Writer(rest_teams.AdminBuildCancelResult)
 
@@ -63,6 +66,21 @@ def created_access_token(made: AccessToken) -> Object:
         mask=_mask(made.token, ACCESS_TOKEN_PREFIX),
         created_at=format_instant(made.created_at_ns),
     )
+
+
+def metric(unix_s: int, concurrent: int, start_rate: float) -> Object:
+    """One span of time."""
+    return _METRIC(
+        timestamp=format_instant(unix_s * SECOND_NS),
+        timestamp_unix=unix_s,
+        concurrent_sandboxes=concurrent,
+        sandbox_start_rate=start_rate,
+    )
+
+
+def max_metric(unix_s: int, value: float) -> Object:
+    """The highest value."""
+    return _MAX(timestamp=format_instant(unix_s * SECOND_NS), timestamp_unix=unix_s, value=value)
 
 
 def killed(counts: tuple[int, int]) -> Object:
