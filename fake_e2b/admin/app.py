@@ -19,6 +19,7 @@ from fake_e2b.admin.gates import GATE_PAGES
 from fake_e2b.admin.index import index
 from fake_e2b.admin.journal import journal
 from fake_e2b.admin.journal_expect import expect
+from fake_e2b.admin.login import LOGIN_PAGES
 from fake_e2b.admin.openapi import openapi
 from fake_e2b.admin.parts import AdminParts, Page
 from fake_e2b.admin.profiles import PROFILE_PAGES
@@ -41,6 +42,7 @@ PAGES: Mapping[str, Mapping[str, Page]] = {
     **FAULT_PAGES,
     **PROFILE_PAGES,
     **GATE_PAGES,
+    **LOGIN_PAGES,
     **SANDBOX_PAGES,
     **STUB_PAGES,
     "/_fake/openapi.json": {"GET": openapi},

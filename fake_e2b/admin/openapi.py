@@ -74,6 +74,16 @@ def admin_paths() -> dict[str, Any]:
         **journal_paths(),
         **clock_paths(),
         **steering_paths(),
+        "/_fake/login/api/cli": {
+            "get": operation(
+                "fakeLogin",
+                "Log the command line tool in",
+                {"302": {"description": "Back to the tool, with a token"}},
+                can_refuse=True,
+            )
+        },
+        "/_fake/login/token": {"post": operation("fakeToken", "A fresh token", ok("FakeDocument"))},
+        "/_fake/login/revoke": {"post": operation("fakeRevoke", "Log out", ok("FakeDocument"))},
         **sandbox_paths(),
         **stub_paths(),
         "/_fake/openapi.json": {

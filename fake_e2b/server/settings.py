@@ -135,6 +135,8 @@ def client_environment(address: Address, *, api_key: str, access_token: str) -> 
         "E2B_SANDBOX_URL": url,
         "E2B_VOLUME_API_URL": url,
         "E2B_DOMAIN": address.domain,
+        # Where the command line tool's login begins.
+        "E2B_DOCS_BASE": f"{address.api_url}/_fake/login",
         "E2B_DEBUG": "false",
         # For what `fake_e2b.testing.programs` puts into other programs.
         **({"FAKE_E2B_DOMAIN": own[0]} if own else {}),

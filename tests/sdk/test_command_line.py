@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -129,3 +130,18 @@ def test_it_connects_a_terminal(e2b: Tool) -> None:
     said = e2b("sandbox", "exec", sandbox_id, "tty; echo $TERM")
     assert "not a tty" in said
     assert "not found" in e2b("sandbox", "connect", "inothing", code=1)
+
+
+def test_it_logs_in_without_a_browser(e2b: Tool) -> None:
+    assert "Not logged in" in e2b("auth", "info")
+    # In place of a browser: whatever follows a link.
+    browser = e2b.home / "bin" / "xdg-open"
+    browser.parent.mkdir()
+    follow = "import sys, urllib.request; urllib.request.urlopen(sys.argv[1], timeout=20)"
+    browser.write_text(f"#!/bin/sh\nexec {sys.executable} -c '{follow}' \"$1\"\n")
+    browser.chmod(0o755)
+    e2b("auth", "login", without="E2B_API_KEY")
+    assert "somebody@example.com" in e2b("auth", "info")
+    assert "No sandboxes found" in e2b("sandbox", "list", without="E2B_API_KEY")
+    e2b("auth", "logout")
+    assert "Not logged in" in e2b("auth", "info")

@@ -29,6 +29,7 @@ VARIABLES = (
     "E2B_SANDBOX_URL",
     "E2B_VOLUME_API_URL",
     "E2B_DOMAIN",
+    "E2B_DOCS_BASE",
     "E2B_DEBUG",
 )
 
