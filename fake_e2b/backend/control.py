@@ -8,6 +8,7 @@ from fake_e2b.backend.accounts import Accounts
 from fake_e2b.backend.administration import Administration
 from fake_e2b.backend.api_keys import ApiKeys
 from fake_e2b.backend.build_requests import Building, BuildRequests
+from fake_e2b.backend.deliveries import Deliveries
 from fake_e2b.backend.egress import Egress
 from fake_e2b.backend.events import Events
 from fake_e2b.backend.fates import Fates, Wait
@@ -29,6 +30,7 @@ from fake_e2b.backend.template_tags import TemplateTags
 from fake_e2b.backend.templates import Templates
 from fake_e2b.backend.together import Together, one_by_one
 from fake_e2b.backend.volumes import Volumes
+from fake_e2b.backend.webhooks import Webhooks
 from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.ids import IdSource
 from fake_e2b.domain.ports import Event, LayerID, Runtime
@@ -137,6 +139,9 @@ class ControlBackend:
         self.administration = Administration(
             self.teams, self.sandboxes, self.build_requests, together
         )
+        self.deliveries = Deliveries(clock)
+        self.webhooks = Webhooks(ids, clock, self.deliveries, most=settings.webhooks)
+        self.events.on_event(self.webhooks.note)
         self.secrets = Secrets(ids, clock)
         self.egress = Egress(store, self.secrets, ids, clock)
 
@@ -151,6 +156,7 @@ class ControlBackend:
 
         API keys and access tokens are as they were at the start.
         """
+        self.webhooks.clear()
         await self.build_requests.reset()
         await self.sandboxes.reset()
         self.metrics.clear()

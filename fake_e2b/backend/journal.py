@@ -49,7 +49,8 @@ _RECORD_BYTES = 420
 """A record without texts: object, numbers, path, its share of headers. Measured."""
 _NUMBER_BYTES = 48
 _STREAM_BYTES = 180
-_SECRETS = "secrets"
+_SECRET_OF = {"secrets": "value", "events/webhooks": "signatureSecret"}
+"""The beginnings of paths whose bodies hold a secret, and by which name."""
 _ENVELOPE = 5
 """Bytes before the message in a Connect stream: flags and length."""
 _COMPRESSED = 1
@@ -141,8 +142,10 @@ class Journal:
     def keep_body(self, record: JournalRecord, beginning: bytes) -> None:
         """Keep what a person can read of the body's beginning, a JSON body whole if it is short."""
         content_type = next((value for name, value in record.headers if name == "content-type"), "")
-        if record.path.lstrip("/").startswith(_SECRETS):
-            text, whole = mask_secret_body(beginning), True
+        path = record.path.lstrip("/")
+        secret = next((_SECRET_OF[each] for each in _SECRET_OF if path.startswith(each)), None)
+        if secret is not None:
+            text, whole = mask_secret_body(beginning, secret), True
         else:
             text, whole = _readable(content_type, beginning)
         self.keep_text(record, text if whole else text[:BODY_SHOWN])

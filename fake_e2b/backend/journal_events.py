@@ -12,6 +12,7 @@ from fake_e2b.domain.journal import JournalRecord, RecordKind
 from fake_e2b.domain.process import ProcessExit
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.domain.steering.asked import Asked
+from fake_e2b.domain.webhook import Attempt
 
 _NS_PER_MS = 1_000_000
 
@@ -37,6 +38,24 @@ class JournalEvents:
         if event.cause is not None:
             details = {"error": f"{type(event.cause).__name__}: {event.cause}"}
         self._journal.note(event.moment.value, sandbox_id=sandbox.sandbox_id, details=details)
+
+    def delivery(self, attempt: Attempt) -> JournalRecord:
+        """An event was delivered to a webhook, or was not."""
+        delivery, reply = attempt.delivery, attempt.reply
+        details: dict[str, object] = {
+            "webhook": delivery.webhook.webhook_id,
+            "name": delivery.webhook.name,
+            "event": delivery.event.type.value,
+            "try": delivery.number,
+            "status": reply.status,
+        }
+        if reply.error_message is not None:
+            details["error"] = reply.error_message
+        return self._journal.note(
+            "webhookDelivered" if reply.is_success else "webhookFailed",
+            sandbox_id=delivery.event.sandbox_id,
+            details=details,
+        )
 
     def fault(
         self,

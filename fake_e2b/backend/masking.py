@@ -94,8 +94,8 @@ def _is_secret(name: str) -> bool:
     return any(hint in lower for hint in _HINTS)
 
 
-def mask_secret_body(beginning: bytes) -> str:
-    """The body of a request to `/secrets` without the value, not even its tail.
+def mask_secret_body(beginning: bytes, name: str) -> str:
+    """A body without the value of that property, not even its tail.
 
     What cannot be read, or was cut off, is hidden as a whole: who knows what it holds.
     """
@@ -107,7 +107,7 @@ def mask_secret_body(beginning: bytes) -> str:
         return MASK
     if not isinstance(body, dict):
         return MASK
-    return json.dumps(body | {"value": MASK} if "value" in body else body)
+    return json.dumps(body | {name: MASK} if name in body else body)
 
 
 def mask_query(path: str) -> str:

@@ -13,6 +13,7 @@ class ControlSettings:
         max_length_hours: How long one run of a sandbox may last; for teams made from now on.
         concurrent_sandboxes: How many a team may have live at once; the same.
         concurrent_builds: How many template builds a team may have open at once.
+        webhooks: How many webhooks a team may have.
         idempotency_window_s: How long the answer to an idempotency key is remembered.
         volume_token_s: How long a volume's token lets into its content.
     """
@@ -20,5 +21,6 @@ class ControlSettings:
     max_length_hours: int = 24
     concurrent_sandboxes: int = 1_100
     concurrent_builds: int = 1_000
+    webhooks: int = 1_000
     idempotency_window_s: int = 86_400
     volume_token_s: int = 3_600

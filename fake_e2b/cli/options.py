@@ -38,6 +38,11 @@ def add_fake_options(parser: argparse.ArgumentParser) -> None:
         help="what becomes of a template build's commands that would download (default: record)",
     )
     group.add_argument(
+        "--remote-webhooks",
+        action="store_true",
+        help="deliver events to webhooks on other machines, too (default: loopback only)",
+    )
+    group.add_argument(
         "--seed",
         type=seed_number,
         metavar="N",
@@ -92,6 +97,7 @@ def make_fake(
         runtime=arguments.runtime,
         clock=arguments.clock,
         build_network=arguments.build_network,
+        remote_webhooks=arguments.remote_webhooks,
         seed=arguments.seed,
         profile=arguments.profile,
         api_keys=arguments.api_key,

@@ -28,6 +28,7 @@ from fake_e2b.control_plane import (
     teams,
     templates,
     volumes,
+    webhooks,
 )
 from fake_e2b.control_plane.auth import Authentication, check_not_blocked
 from fake_e2b.control_plane.call import Call, Route
@@ -124,6 +125,13 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("DELETE", "/secrets/{secretID}"): secrets.delete,
     ("GET", "/events/sandboxes"): events.list_all,
     ("GET", "/events/sandboxes/{sandboxID}"): events.list_of_sandbox,
+    ("POST", "/events/webhooks"): webhooks.create,
+    ("GET", "/events/webhooks"): webhooks.list_all,
+    ("GET", "/events/webhooks/{webhookID}"): webhooks.detail,
+    ("PATCH", "/events/webhooks/{webhookID}"): webhooks.update,
+    ("DELETE", "/events/webhooks/{webhookID}"): webhooks.delete,
+    ("GET", "/events/webhooks/{webhookID}/deliveries"): webhooks.deliveries,
+    ("GET", "/events/webhooks/{webhookID}/stats"): webhooks.stats,
 }
 """What is built; every other operation of the API is a gap."""
 

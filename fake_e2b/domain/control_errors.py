@@ -131,6 +131,11 @@ class ControlKind(StrEnum):
     API_KEY_NOT_FOUND = auto()
     TEAM_METRICS_FORBIDDEN = auto()  # (team_id, asked_id)
     TEAM_METRICS_RANGE = auto()
+    # Webhooks (reason).
+    BAD_WEBHOOK = auto()
+    WEBHOOK_NOT_FOUND = auto()
+    WEBHOOK_LIMIT = auto()
+    BAD_DELIVERY_RANGE = auto()
 
     # Same request again.
     IDEMPOTENCY_MISMATCH = auto()

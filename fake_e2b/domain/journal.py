@@ -47,6 +47,8 @@ EVENTS: Mapping[str, RecordKind] = {
     "snapshotted": RecordKind.STATE,
     "expired": RecordKind.STATE,
     "due": RecordKind.STATE,
+    "webhookDelivered": RecordKind.STATE,
+    "webhookFailed": RecordKind.STATE,
     "processStarted": RecordKind.PROCESS,
     "processEnded": RecordKind.PROCESS,
     "faultHit": RecordKind.FAULT,

@@ -31,12 +31,15 @@ from fake_e2b.runtime.clock import SystemClock
 from fake_e2b.runtime.select import choose_runtime
 from fake_e2b.server.builder.site import BuildSite
 from fake_e2b.server.connection import LOGGER
+from fake_e2b.server.courier import Courier
 from fake_e2b.server.debug_ports import DebugPorts, DebugSandbox
+from fake_e2b.server.due import AllDue
 from fake_e2b.server.gateway import Gateway, Planes
 from fake_e2b.server.index import StoreIndex
 from fake_e2b.server.machines import Machines
 from fake_e2b.server.patience import LimitedPatience
 from fake_e2b.server.reaper import Reaper
+from fake_e2b.server.receiver import Receivers
 from fake_e2b.server.settings import Address, Settings, client_environment
 from fake_e2b.server.steering.layer import Steering
 from fake_e2b.server.steering.sandbox_acts import SandboxActs
@@ -100,6 +103,7 @@ class Fake:
                 max_length_hours=settings.max_length_hours,
                 concurrent_sandboxes=settings.max_sandboxes,
                 concurrent_builds=settings.max_builds,
+                webhooks=settings.max_webhooks,
             ),
             together=_together,
             make_patience=lambda: LimitedPatience(_PATIENCE_S),
@@ -133,8 +137,18 @@ class Fake:
         self.backend.sandboxes.on_departure(open_requests.cut)
         self.backend.sandboxes.on_expiry(self._note_expiry)
         self.backend.sandboxes.on_event(self.happened.lifecycle)
-        self._reaper = Reaper(self.backend.sandboxes, self.clock, self._note_failure)
-        self.timekeeper = Timekeeper(self.clock, self.backend.sandboxes, self._reaper)
+        self._courier = Courier(
+            self.backend.deliveries,
+            Receivers(remote=settings.remote_webhooks, timeout_s=settings.webhook_timeout_s),
+            ids=self.ids,
+            clock=self.clock,
+            keys=settings.webhook_keys,
+            note=self.happened.delivery,
+            on_error=self._note_failure,
+        )
+        due = AllDue(self.backend.sandboxes, self.backend.deliveries)
+        self._reaper = Reaper(due, self.clock, self._note_failure)
+        self.timekeeper = Timekeeper(self.clock, due, self._reaper, self._courier.settle)
         self._index = StoreIndex(self.backend.sandboxes)
         self.app: App = Gateway(
             Planes(
@@ -208,6 +222,7 @@ class Fake:
             life.push_async_callback(self.stubs.close)
             life.push_async_callback(self.backend.sandboxes.reset)
             life.push_async_callback(self.backend.build_requests.reset)
+            life.push_async_callback(self._stop_deliveries)
             reaping = asyncio.create_task(self._reaper.run(), name="fake-e2b reaper")
             life.push_async_callback(_end, reaping)
             self._life = life.pop_all()
@@ -223,12 +238,18 @@ class Fake:
     async def reset(self) -> None:
         """Kill every sandbox and forget everything but teams and keys; start the clock anew."""
         self.steering.rules.clear()
+        await self._stop_deliveries()
         await self.backend.reset()
         await self.timekeeper.restart()
         await self.stubs.reset()
         self._index.clear()
         self.journal.clear()
         self._begin_profile()
+
+    async def _stop_deliveries(self) -> None:
+        # First, so that nobody is told of the end of what is then ended.
+        self.backend.webhooks.clear()
+        await self._courier.close()
 
     def _begin_profile(self) -> None:
         if self._profile is not None:

@@ -8,13 +8,20 @@ from contextlib import contextmanager
 from typing import Any, Protocol
 
 from fake_e2b.domain.clock import Clock
-from fake_e2b.domain.due import Deadline, Happening
+from fake_e2b.domain.due import Happening
+
+
+class Due(Protocol):
+    """Something that happens by itself."""
+
+    @property
+    def at_ns(self) -> int: ...
 
 
 class Deadlines(Protocol):
-    """What `fake_e2b.backend.sandboxes.Sandboxes` offers about time."""
+    """See `fake_e2b.server.due.AllDue`."""
 
-    def next_deadline(self) -> Deadline | None: ...
+    def next_deadline(self) -> Due | None: ...
     def run_due(self) -> Coroutine[Any, Any, list[Happening]]: ...
     def on_deadline_change(self, listener: Callable[[], None], /) -> object: ...
 

@@ -10,6 +10,7 @@ from typing import Literal
 from fake_e2b.domain.downloads import NetworkMode
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.recipe import Definition
+from fake_e2b.wire.webhook_letter import WebhookKeys
 
 RuntimeName = Literal["auto", "local", "isolated"]
 ClockName = Literal["real", "manual"]
@@ -41,6 +42,10 @@ class Settings:
         build_network: What becomes of a template build's commands that would download: they are
             recorded and not run, allowed to try, or fail.
         build_timeout_s: How long a template build may take, in real time.
+        max_webhooks: How many webhooks each team may have.
+        remote_webhooks: Whether events may be delivered to other machines than this one.
+        webhook_keys: How the keys of delivered events are written.
+        webhook_timeout_s: How long a receiver may take to answer, in real time.
         any_host: Routing headers count on any host, see `fake_e2b.server.dispatch.route`.
     """
 
@@ -59,6 +64,10 @@ class Settings:
     max_builds: int = 1_000
     build_network: NetworkMode = "record"
     build_timeout_s: float = 3600.0
+    max_webhooks: int = 1_000
+    remote_webhooks: bool = False
+    webhook_keys: WebhookKeys = "snake"
+    webhook_timeout_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ Facts: fake.clock.modes, fake.clock.advance
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from fake_e2b.domain.clock import LATEST_NS, MovableClock, to_datetime
 from fake_e2b.domain.due import Happening
@@ -21,12 +22,20 @@ class Timekeeper:
 
     Args:
         reaper: Makes happen what becomes due while nobody moves the clock.
+        settle: Waits for the deliveries under way, so that each has an instant of its own.
     """
 
-    def __init__(self, clock: MovableClock, deadlines: Deadlines, reaper: Reaper) -> None:
+    def __init__(
+        self,
+        clock: MovableClock,
+        deadlines: Deadlines,
+        reaper: Reaper,
+        settle: Callable[[], Awaitable[None]],
+    ) -> None:
         self._clock = clock
         self._deadlines = deadlines
         self._reaper = reaper
+        self._settle = settle
         self._moving = asyncio.Lock()
 
     async def advance(self, by_ns: int) -> list[Happening]:
@@ -89,9 +98,11 @@ class Timekeeper:
             self._clock.freeze()
             try:
                 await self._reaper.settle()
+                await self._settle()
                 while (due := self._deadlines.next_deadline()) is not None and due.at_ns <= to_ns:
                     self._clock.move_to(max(due.at_ns, self._clock.now_ns()))
                     happened += await self._deadlines.run_due()
+                    await self._settle()
                 self._clock.move_to(max(to_ns, self._clock.now_ns()))
             finally:
                 if follows:

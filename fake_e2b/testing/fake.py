@@ -38,11 +38,17 @@ from fake_e2b.testing.leaks import look_for_findings
 from fake_e2b.testing.sandbox import SandboxHandle, SandboxLike
 from fake_e2b.testing.sdk_age import TlsChoice, wants_tls
 from fake_e2b.testing.templates import SandboxTemplate
+from fake_e2b.wire.webhook_letter import WebhookKeys
 
 
 def _checked(mode: NetworkMode) -> NetworkMode:
     refuse_unknown(mode, get_args(NetworkMode), "build_network")
     return mode
+
+
+def _checked_keys(keys: WebhookKeys) -> WebhookKeys:
+    refuse_unknown(keys, get_args(WebhookKeys), "webhook_keys")
+    return keys
 
 
 def _close(sockets: list[socket.socket]) -> None:
@@ -92,6 +98,11 @@ class FakeE2B:
             ``"fail"`` refuses, ``"allow"`` lets them try: with ``runtime="local"`` they have this
             machine's network, with ``"isolated"`` none.
         build_timeout_s: How long a template build may take, in seconds of real time.
+        max_webhooks: How many webhooks a team may have.
+        remote_webhooks: Permit deliveries of events to other machines; without it, those to URLs
+            that do not lead to loopback are recorded as not sent.
+        webhook_keys: Whether the keys of delivered events are ``"snake"`` or ``"camel"`` case.
+        webhook_timeout_s: How long a receiver may take to answer, in seconds of real time.
         templates: Of the fake's own team; each after those it starts from.
         profile: A set of faults that is in force from the start and after every `reset`, see
             `fake_e2b.profiles`; its dice are the fake's seed's.
@@ -122,6 +133,10 @@ class FakeE2B:
         max_builds: int = 1_000,
         build_network: NetworkMode = "record",
         build_timeout_s: float = 3600.0,
+        max_webhooks: int = 1_000,
+        remote_webhooks: bool = False,
+        webhook_keys: WebhookKeys = "snake",
+        webhook_timeout_s: float = 10.0,
         templates: Sequence[SandboxTemplate] = (),
         profile: str | None = None,
         set_environment: bool = True,
@@ -139,6 +154,10 @@ class FakeE2B:
             max_builds=max_builds,
             build_network=_checked(build_network),
             build_timeout_s=build_timeout_s,
+            max_webhooks=max_webhooks,
+            remote_webhooks=remote_webhooks,
+            webhook_keys=_checked_keys(webhook_keys),
+            webhook_timeout_s=webhook_timeout_s,
             debug_ports=debug_ports,
             any_host=allow_remote,
             templates=tuple(each.definition() for each in templates),

@@ -218,6 +218,11 @@ TABLE: Mapping[K, Row] = {
         "You ({team_id}) are not authorized to access this team's ({asked_id}) metrics",
     ),
     K.TEAM_METRICS_RANGE: Row(400, "start time cannot be after end time"),
+    K.BAD_WEBHOOK: Row(400, "{reason}"),
+    K.WEBHOOK_NOT_FOUND: Row(404, "Webhook not found"),
+    K.WEBHOOK_LIMIT: Row(429, "Webhook limit reached"),
+    # The text is ours.
+    K.BAD_DELIVERY_RANGE: Row(400, "start and end must be given together"),
     K.IDEMPOTENCY_MISMATCH: Row(
         422,
         "Idempotency key was already used with a different request",

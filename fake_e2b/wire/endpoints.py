@@ -12,6 +12,7 @@ from fake_e2b.wire.event_endpoints import EVENT_ENDPOINTS
 from fake_e2b.wire.storage_endpoints import STORAGE_ENDPOINTS
 from fake_e2b.wire.team_endpoints import TEAM_ENDPOINTS
 from fake_e2b.wire.template_endpoints import TEMPLATE_ENDPOINTS
+from fake_e2b.wire.webhook_endpoints import WEBHOOK_ENDPOINTS
 
 __all__ = ["ENDPOINTS", "Endpoint"]
 
@@ -191,4 +192,5 @@ ENDPOINTS: tuple[Endpoint, ...] = (
     *STORAGE_ENDPOINTS,
     *EVENT_ENDPOINTS,
     *TEAM_ENDPOINTS,
+    *WEBHOOK_ENDPOINTS,
 )

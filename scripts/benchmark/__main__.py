@@ -16,6 +16,7 @@ import measures
 import ports
 import runtimes
 import volumes
+import webhooks
 from rows import Row, machine, put_into, table
 from servers import NoServerError, server
 
@@ -31,7 +32,7 @@ def main() -> None:
 
     rows: list[Row] = []
     with server("canned") as canned, server("fake") as fake:
-        for module in (measures, runtimes, ports, copies, journal, faults, volumes):
+        for module in (measures, runtimes, ports, copies, journal, faults, volumes, webhooks):
             for measure in module.MEASURES:
                 name = f"{module.__name__}.{measure.__name__}"
                 if options.only not in name:

@@ -70,9 +70,13 @@ async def running(
     task = asyncio.create_task(reaper.run())
     await asyncio.sleep(0)
     try:
-        yield Timekeeper(alarms.clock, alarms, reaper)
+        yield Timekeeper(alarms.clock, alarms, reaper, _settled)
     finally:
         alarms.hurry.set()
         await reaper.settle()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def _settled() -> None:
+    """Nothing is ever under way."""

@@ -157,7 +157,7 @@ async def test_browsers_may_ask_from_anywhere(anonymous: httpx.AsyncClient) -> N
     ("method", "path", "operation"),
     [
         ("POST", "/templates", "createTemplate"),
-        ("GET", "/events/webhooks", "listWebhooks"),
+        ("POST", "/templates/t", "rebuildTemplate"),
     ],
 )
 async def test_what_is_not_built_is_named(
