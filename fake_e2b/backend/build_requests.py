@@ -239,13 +239,18 @@ class BuildRequests:
 
     def cancel_all(self, team: Team | None = None) -> int:
         """End the builds of a team, or all; returns how many."""
-        cancelled = 0
-        for template, build, running in list(self._running.values()):
-            if team is None or template.team_id == team.team_id:
-                self._end(build, Reason("build was cancelled"))
-                running.cancel()
-                cancelled += 1
-        return cancelled
+        return self._cancel(lambda template: team is None or template.team_id == team.team_id)
+
+    def cancel_of(self, template: Template) -> int:
+        """End the builds of a template, which is deleted; returns how many."""
+        return self._cancel(lambda each: each is template)
+
+    def _cancel(self, meant: Callable[[Template], bool]) -> int:
+        chosen = [each for each in self._running.values() if meant(each[0])]
+        for _, build, running in chosen:
+            self._end(build, Reason("build was cancelled"))
+            running.cancel()
+        return len(chosen)
 
     async def reset(self) -> None:
         """End the builds under way, and forget archives and cached layers."""

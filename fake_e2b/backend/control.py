@@ -110,6 +110,7 @@ class ControlBackend:
             release=runtime.release,
             most_builds=settings.concurrent_builds,
         )
+        self.templates.on_removed = self.build_requests.cancel_of
         self.metrics = Metrics(store, clock)
         self.logs = Logs(clock)
         self.idempotency = Idempotency(clock, settings.idempotency_window_s)

@@ -5,6 +5,8 @@ A bare name in a request is lower-cased and looked for as `Templates.find` says.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.ids import IdSource, TemplateID
 from fake_e2b.domain.setup import Setup
@@ -36,9 +38,13 @@ class Templates:
     Args:
         ids: Makes template and build IDs.
         now_ns: When the platform's templates were made.
+
+    Attributes:
+        on_removed: Is told of each template that goes, before it is gone.
     """
 
     def __init__(self, ids: IdSource, now_ns: int) -> None:
+        self.on_removed: Callable[[Template], object] = lambda _: None
         self._by_id: dict[TemplateID, Template] = {}
         self._by_name: dict[tuple[str | None, str], Template] = {}
         self._lasting: list[Template] = []
@@ -68,6 +74,7 @@ class Templates:
 
     def remove(self, template: Template) -> None:
         """Forget a template and free its names."""
+        self.on_removed(template)
         del self._by_id[template.template_id]
         for key in [key for key, owner in self._by_name.items() if owner is template]:
             del self._by_name[key]

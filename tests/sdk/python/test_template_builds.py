@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from e2b import (
     AsyncTemplate,
@@ -326,6 +327,42 @@ def test_a_reset_ends_what_is_built(fake: FakeE2B) -> None:
     assert not Template.exists("mine")
     with _api(fake) as api:
         assert api.get("/templates").json() == []
+
+
+def test_a_deleted_template_ends_its_build(fake: FakeE2B, api: httpx.Client) -> None:
+    template = Template().from_image("x").run_cmd("touch begun; sleep 654.25")
+    info = Template.build_in_background(template, "mine")
+
+    def sleeping() -> bool:
+        processes = psutil.process_iter(["cmdline"])
+        return any("654.25" in (each.info["cmdline"] or []) for each in processes)
+
+    wait_until(sleeping)
+    assert api.delete(f"/templates/{info.template_id}").status_code == 204
+    wait_until(lambda: not sleeping())
+    assert not Template.exists("mine")
+    Template.build(Template().from_image("x").run_cmd("echo new > word"), "mine")
+    assert Sandbox.create("mine").files.read("word") == "new\n"
+
+
+def test_a_base_may_go_while_one_is_built_upon_it(fake: FakeE2B, api: httpx.Client) -> None:
+    base = Template.build(Template().from_image("x").run_cmd("echo base > word"), "base-one")
+    upon = Template().from_template("base-one").run_cmd("echo begun; sleep 0.5; cat word > copied")
+    info = Template.build_in_background(upon, "upon")
+    wait_until(lambda: Template.get_build_status(info).log_entries[-1].message.endswith("begun"))
+    assert api.delete(f"/templates/{base.template_id}").status_code == 204
+    wait_until(lambda: Template.get_build_status(info).status is TemplateBuildStatus.READY)
+    assert Sandbox.create("upon").files.read("copied") == "base\n"
+
+
+def test_a_build_is_no_sandbox(fake: FakeE2B, api: httpx.Client) -> None:
+    template = Template().from_image("x").run_cmd("echo begun; exec sleep 600")
+    info = Template.build_in_background(template, "mine")
+    wait_until(lambda: Template.get_build_status(info).log_entries[-1].message.endswith("begun"))
+    assert (fake.sandboxes(), Sandbox.list().next_items()) == ([], [])
+    for number in range(3):
+        host = {"Host": f"8123-build-{number}.{fake.domain}"}
+        assert httpx.get(fake.url, headers=host).status_code == 502
 
 
 # -- archives ----------------------------------------------------------------------------------
