@@ -13,6 +13,7 @@ from fake_e2b.backend.store import Record
 from fake_e2b.backend.teams import Teams
 from fake_e2b.backend.together import Together
 from fake_e2b.domain.control_errors import ControlError, ControlKind
+from fake_e2b.domain.event import KillReason
 from fake_e2b.domain.ids import TeamID
 from fake_e2b.domain.sandbox import LISTED_AS, State
 
@@ -52,7 +53,7 @@ class Administration:
 
         async def kill(sandbox_id: str) -> None:
             try:
-                await self._sandboxes.kill(team, sandbox_id)
+                await self._sandboxes.kill(team, sandbox_id, KillReason.ADMIN)
             except ControlError as error:
                 # One that has just ended by itself is gone as well.
                 outcomes.append(error.kind is ControlKind.SANDBOX_NOT_FOUND)

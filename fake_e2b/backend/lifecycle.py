@@ -357,8 +357,13 @@ class Lifecycle:
             self._store.shelf(record.sandbox.team_id).slots += 1
         return move
 
-    async def finish_kill(self, record: Record, move: Move) -> None:
+    async def finish_kill(
+        self, record: Record, move: Move, reason: KillReason | None = None
+    ) -> None:
         """End what runs and remove what is stored.
+
+        Args:
+            reason: None for what the record says.
 
         Raises:
             ControlError: KILL_FAILED; the sandbox is gone all the same.
@@ -373,7 +378,7 @@ class Lifecycle:
         finally:
             self._forget(record, move, epoch, told)
             await self._fates.gone(record.sandbox.sandbox_id)
-            self.tell(Moment.KILLED, record.sandbox, kill_reason=_kill_reason(record))
+            self.tell(Moment.KILLED, record.sandbox, kill_reason=reason or _kill_reason(record))
 
     async def _destroy(self, record: Record, machine: Machine | None) -> None:
         if machine is None:

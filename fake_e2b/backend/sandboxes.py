@@ -27,6 +27,7 @@ from fake_e2b.backend.volumes import Volumes
 from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.due import Deadline, Happening
+from fake_e2b.domain.event import KillReason
 from fake_e2b.domain.ids import IdSource, SandboxID
 from fake_e2b.domain.ports import Event, Runtime
 from fake_e2b.domain.sandbox import SHOWN_AS, OnTimeout, Sandbox, State
@@ -209,8 +210,11 @@ class Sandboxes:
 
     # -- state ------------------------------------------------------------------------------------
 
-    async def kill(self, team: Team, text: str) -> None:
+    async def kill(self, team: Team, text: str, reason: KillReason = KillReason.REQUEST) -> None:
         """End a sandbox and everything stored of it, once what is happening to it is over.
+
+        Args:
+            reason: What its event is to say.
 
         Raises:
             ControlError: INVALID_SANDBOX_ID, SANDBOX_NOT_FOUND, KILL_FAILED.
@@ -219,7 +223,8 @@ class Sandboxes:
             record = self._find(team, text)
             move = record.move
             if move is None:
-                await self._lifecycle.finish_kill(record, self._lifecycle.begin_kill(record))
+                move = self._lifecycle.begin_kill(record)
+                await self._lifecycle.finish_kill(record, move, reason)
                 return
             await move.done.wait()
             if move.target is State.KILLING:

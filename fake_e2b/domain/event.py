@@ -40,6 +40,7 @@ class KillReason(StrEnum):
 
     REQUEST = "request"
     TIMEOUT = "timeout"
+    ADMIN = "admin"
     UNKNOWN = "unknown"
     SEAL_FAILED = "seal_failed"
 

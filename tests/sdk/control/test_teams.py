@@ -253,6 +253,9 @@ def test_an_administrator_kills_what_runs(fake: FakeE2B, admin: httpx.Client) ->
     path = f"/admin/teams/{fake.team_id}/sandboxes/kill"
     assert admin.post(path).json() == {"killedCount": 2, "failedCount": 0}
     assert [each.is_running() for each in running] == [False, False]
+    of_team = httpx.get(f"{fake.url}/events/sandboxes", headers={"X-API-Key": fake.api_key})
+    told = of_team.json()[:2]
+    assert [each["eventData"]["kill_reason"] for each in told] == ["admin"] * 2
     assert [each.sandbox_id for each in Sandbox.list().next_items()] == [kept.sandbox_id]
     assert admin.get("/admin/sandboxes/running-counts").json() == {}
     of_nobody = f"/admin/teams/{NOBODY}/sandboxes/kill"
