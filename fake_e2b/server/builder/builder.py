@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from fake_e2b.backend.build_requests import Built
@@ -206,10 +206,23 @@ class TemplateBuilder:
     async def _keep(self, work: _Work, key: str, *, changed: bool) -> None:
         """Keep what stands after a step that was done."""
         if changed:
-            work.layer_id = await self._runtime.capture(work.name)
+            work.layer_id = await self._capture(work.name)
         elif work.layer_id is not None:
             await self._runtime.hold(work.layer_id)
         await self.cache.keep(work.team.team_id, key, Kept(work.layer_id, work.context))
+
+    async def _capture(self, name: str) -> LayerID:
+        """A guest's files as a layer; of a build that is cancelled meanwhile, none stays."""
+        capturing = asyncio.ensure_future(self._runtime.capture(name))
+        try:
+            return await asyncio.shield(capturing)
+        except asyncio.CancelledError:
+            await asyncio.shield(self._drop(capturing))
+            raise
+
+    async def _drop(self, capturing: asyncio.Future[LayerID]) -> None:
+        with suppress(OSError):
+            await self._runtime.release(await capturing)
 
     async def _guest(self, work: _Work) -> Guest:
         if work.guest is None:

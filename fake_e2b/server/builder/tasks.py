@@ -26,7 +26,9 @@ class BuildTasks:
     async def close(self) -> None:
         """End all, and wait until nothing of them is left."""
         for task in self._tasks:
-            task.cancel()
+            # One that is cleaning up is not to be interrupted in that.
+            if not task.cancelling():
+                task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _forget(self, task: asyncio.Task[None]) -> None:
