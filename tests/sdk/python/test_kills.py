@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 
@@ -41,18 +42,24 @@ def sandbox(fake: FakeE2B) -> Iterator[Sandbox]:
     assert marked() == []
 
 
-def marked() -> list[int]:
+def marked(mark: str = MARKER) -> list[int]:
+    """Living processes that were given the mark, or one that begins with it."""
     return [
         process.pid
         for process in psutil.process_iter(["cmdline"])
-        if MARKER in (process.info["cmdline"] or ())
+        if any(word.startswith(mark) for word in process.info["cmdline"] or ())
     ]
 
 
+_numbers = itertools.count()
+
+
 def start(sandbox: Sandbox, command: str, *, user: str = "user") -> None:
-    known = len(marked())
+    # A mark of its own: those before may still be forking.
+    mark = f"{MARKER}-{next(_numbers)}-"
+    command = command.replace(MARKER, mark)
     sandbox.commands.run(f"({command}) > /dev/null 2>&1 < /dev/null &", user=user)
-    wait_until(lambda: len(marked()) > known)
+    wait_until(lambda: marked(mark))
 
 
 def test_daemons_that_ignore_every_signal(sandbox: Sandbox) -> None:

@@ -19,6 +19,7 @@ from e2b.exceptions import (
 
 from fake_e2b import effects
 from fake_e2b.testing import FakeE2B
+from tests.helpers.waiting import wait_until
 
 FOREIGN = "e2b_" + "1" * 40
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -420,6 +421,7 @@ def test_faults_speak_the_content_apis_language(fake: FakeE2B, volume: Volume) -
 def test_an_upload_that_breaks_off_leaves_what_came(fake: FakeE2B, volume: Volume) -> None:
     def pieces() -> Iterator[bytes]:
         yield b"x" * 1000
+        wait_until(lambda: volume.exists("/f"))  # it has begun to come
         raise OSError("the client fails")
 
     with pytest.raises(OSError, match="the client fails"):
