@@ -48,6 +48,10 @@ from fake_e2b.wire.control_errors import render
 
 LONGEST_S = 3600.0
 """Seconds of real time that a build may take. Fact: templates.build.limits"""
+_UNPROTECTED = (
+    "The local runtime runs steps as plain programs of this machine: absolute paths in them are "
+    "the machine's own, and so is what they remove"
+)
 _WITH_INTERPRETER = "code-interpreter"
 
 Say = Callable[[LogLine], None]
@@ -139,6 +143,8 @@ class TemplateBuilder:
         say(f"{cached}[base] FROM {order.base} [{key}]", BASE_STEP)
         if base is None:
             say("The root is made from this machine's own files: no image is pulled", BASE_STEP)
+        if Capability.PROTECTED_HOST not in self._runtime.capabilities:
+            say(_UNPROTECTED, BASE_STEP, Level.WARN)
         setup = PLAIN if base is None else base.setup
         if base is None and _WITH_INTERPRETER in order.from_image:
             setup = Setup(interpreter=True)
@@ -226,7 +232,14 @@ class TemplateBuilder:
 
     async def _guest(self, work: _Work) -> Guest:
         if work.guest is None:
-            work.guest = await self._runtime.create(work.name, base=work.layer_id)
+            creating = asyncio.ensure_future(self._runtime.create(work.name, base=work.layer_id))
+            try:
+                work.guest = await asyncio.shield(creating)
+            except asyncio.CancelledError:
+                # Half made it would be lost; whole it ends with the build.
+                with suppress(OSError):
+                    work.guest = await asyncio.shield(creating)
+                raise
         return work.guest
 
     async def _finish(self, work: _Work) -> Built:

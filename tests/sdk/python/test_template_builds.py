@@ -345,6 +345,27 @@ def test_a_deleted_template_ends_its_build(fake: FakeE2B, api: httpx.Client) -> 
     assert Sandbox.create("mine").files.read("word") == "new\n"
 
 
+def test_builds_that_end_at_any_instant_leave_no_layer(
+    own_root: FakeE2B, machine_folder: Path
+) -> None:
+    template = Template().from_image("x").run_cmd("echo a > a").run_cmd("echo b > b")
+
+    def layers() -> list[Path]:
+        return list(machine_folder.glob("fake-e2b-*/run-*/layer-*"))
+
+    before = layers()
+    for seen in range(3, 11):
+        info = Template.build_in_background(template, "mine", skip_cache=True)
+        wait_until(lambda info=info, seen=seen: _has_told(info, seen))
+        own_root.reset()
+    wait_until(lambda: layers() == before)
+
+
+def _has_told(info: BuildInfo, lines: int) -> bool:
+    status = Template.get_build_status(info)
+    return len(status.log_entries) >= lines or status.status is TemplateBuildStatus.READY
+
+
 def test_a_base_may_go_while_one_is_built_upon_it(fake: FakeE2B, api: httpx.Client) -> None:
     base = Template.build(Template().from_image("x").run_cmd("echo base > word"), "base-one")
     upon = Template().from_template("base-one").run_cmd("echo begun; sleep 0.5; cat word > copied")
