@@ -90,7 +90,8 @@ class Processes(RuleBasedStateMachine):
         else:
             result = refusal_of(CommandExitException, lambda: self.sandbox.commands.run(script))
             assert result.error == f"exit status {code}"
-        assert (result.exit_code, result.stdout, result.stderr) == (code, "out\n", "err\n")
+        seen = (result.exit_code, result.stdout, result.stderr)
+        assert seen == (code, "out\n", "err\n"), seen
 
     @rule(pid=running, lines=INPUT_LINES)
     def a_second_listener_hears_what_comes_from_then_on(self, pid: int, lines: list[str]) -> None:
