@@ -256,6 +256,10 @@ class Lifecycle:
         # They lived in the guest's memory only.
         sandbox.env_vars = {}
         guest = await self._runtime.boot(sandbox.sandbox_id)
+        return await self._put_on(sandbox, guest)
+
+    async def _put_on(self, sandbox: Sandbox, guest: Guest) -> Machine:
+        """A machine on a guest; one that cannot be had leaves no guest running."""
         try:
             return await self._machines(sandbox, guest, fresh=False)
         except BaseException:
@@ -270,11 +274,7 @@ class Lifecycle:
         guest = await self._runtime.create(
             sandbox.sandbox_id, base=files, limits=sandbox.limits, mounts=sandbox.mounts
         )
-        try:
-            return await self._machines(sandbox, guest, fresh=False)
-        except BaseException:
-            await guest.stop()
-            raise
+        return await self._put_on(sandbox, guest)
 
     def _watch(self, record: Record, machine: Machine) -> None:
         """A machine that dies by itself takes its sandbox along, whatever should end it else."""
