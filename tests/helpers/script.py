@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -84,6 +85,23 @@ class Terminal:
     def type(self, keys: str) -> None:
         """Press keys; `\\x03` is Ctrl-C."""
         self._process.write(keys.encode())
+
+    def type_until(self, keys: str, text: str) -> None:
+        """Press keys, and again each second, until `text` appears.
+
+        Raises:
+            AssertionError: The program ended before.
+        """
+        while text.encode() not in self._unread:
+            self.type(keys)
+            while select.select([self._process], [], [], 1)[0]:
+                try:
+                    self._unread += self._process.read(4096)
+                except EOFError:
+                    raise AssertionError(f"{text!r} never appeared in {self._unread!r}") from None
+                if text.encode() in self._unread:
+                    break
+        self.read_until(text)
 
     def wait(self) -> int:
         """Read to the end; the exit status, or 128 + the signal."""
