@@ -17,6 +17,7 @@ from fake_e2b.backend.listing import Listing
 from fake_e2b.backend.logs import Logs
 from fake_e2b.backend.machine import MachineFactory
 from fake_e2b.backend.metrics import Metrics
+from fake_e2b.backend.node import Node
 from fake_e2b.backend.patience import Endless, Patience
 from fake_e2b.backend.sandboxes import Sandboxes, Sign
 from fake_e2b.backend.secrets import Secrets
@@ -33,7 +34,7 @@ from fake_e2b.backend.volumes import Volumes
 from fake_e2b.backend.webhooks import Webhooks
 from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.ids import IdSource
-from fake_e2b.domain.ports import Event, LayerID, Runtime
+from fake_e2b.domain.ports import Event, Host, LayerID, Runtime
 from fake_e2b.domain.recipe import Recipe
 
 
@@ -54,6 +55,8 @@ class ControlBackend:
         clock: What every rule reads.
         ids: Makes every ID and token.
         runtime: Makes guests; started by the server.
+        host: The machine, as administrators see it.
+        version: Of the fake.
         machines: Puts envd and the interpreter on a guest.
         make_event: Makes the flags that waiting requests await (`asyncio.Event`).
         make_layer: Makes the files of templates that users define.
@@ -71,6 +74,8 @@ class ControlBackend:
         clock: Clock,
         ids: IdSource,
         runtime: Runtime,
+        host: Host,
+        version: str,
         machines: MachineFactory,
         make_event: Callable[[], Event],
         sign: Sign,
@@ -115,6 +120,14 @@ class ControlBackend:
         self.logs = Logs(clock)
         self.idempotency = Idempotency(clock, settings.idempotency_window_s)
         self.volumes = Volumes(ids, clock, runtime, token_s=settings.volume_token_s)
+        self.node = Node(
+            store=store,
+            clock=clock,
+            ids=ids,
+            host=host,
+            cached_builds=self.templates.cached_builds,
+            version=version,
+        )
         self.sandboxes = Sandboxes(
             store=store,
             clock=clock,
@@ -131,6 +144,7 @@ class ControlBackend:
             make_patience=make_patience,
             before_pause=self.metrics.sample,
             fates=self.fates,
+            node=self.node,
         )
         self.sandboxes.on_event(self.logs.note)
         self.events = Events(ids, clock)
@@ -160,6 +174,7 @@ class ControlBackend:
         self.webhooks.clear()
         await self.build_requests.reset()
         await self.sandboxes.reset()
+        self.node.reset()
         self.metrics.clear()
         self.team_metrics.clear()
         self.logs.clear()

@@ -17,6 +17,7 @@ from typing import NoReturn
 from fake_e2b.backend.deadlines import Deadlines
 from fake_e2b.backend.fates import Fates
 from fake_e2b.backend.machine import Machine, MachineFactory
+from fake_e2b.backend.node import Node
 from fake_e2b.backend.store import Move, Record, Store
 from fake_e2b.backend.together import Together
 from fake_e2b.domain.clock import SECOND_NS, Clock
@@ -78,6 +79,7 @@ class Lifecycle:
         make_event: Makes the flags that waiting requests await.
         before_pause: Called while the guest still runs.
         fates: What befalls sandboxes on the way.
+        node: Where they start.
     """
 
     def __init__(
@@ -90,6 +92,7 @@ class Lifecycle:
         make_event: Callable[[], Event],
         before_pause: Callable[[Record], Awaitable[None]],
         fates: Fates,
+        node: Node,
     ) -> None:
         self.deadlines = Deadlines(store)
         self._store = store
@@ -99,6 +102,7 @@ class Lifecycle:
         self._make_event = make_event
         self._before_pause = before_pause
         self._fates = fates
+        self._node = node
         self._epoch = 0
         self._departures: list[Callable[[SandboxID], None]] = []
         self._listeners: list[Callable[[LifecycleEvent], None]] = []
@@ -142,18 +146,20 @@ class Lifecycle:
             base: The files it starts with; None for fresh ones.
 
         Raises:
-            ControlError: CONCURRENCY_LIMIT; CREATE_FAILED: the runtime did, nothing is left.
+            ControlError: CONCURRENCY_LIMIT; NO_CAPACITY: the node takes none; CREATE_FAILED: the
+                runtime did, nothing is left.
         """
         epoch = self._epoch
         self._take_slot(team)
         guest: Guest | None = None
         try:
-            guest = await self._runtime.create(
-                sandbox.sandbox_id, base=base, limits=sandbox.limits, mounts=sandbox.mounts
-            )
-            machine = await self._machines(sandbox, guest, fresh=True)
-            if epoch != self._epoch:
-                raise ControlError(ControlKind.CREATE_FAILED)
+            with self._node.starting():
+                guest = await self._runtime.create(
+                    sandbox.sandbox_id, base=base, limits=sandbox.limits, mounts=sandbox.mounts
+                )
+                machine = await self._machines(sandbox, guest, fresh=True)
+                if epoch != self._epoch:
+                    raise ControlError(ControlKind.CREATE_FAILED)
         except BaseException as error:
             self._free_slot(sandbox, epoch)
             if guest is not None:
@@ -219,20 +225,15 @@ class Lifecycle:
             cold: Boot from its files even if memory was kept.
 
         Raises:
-            ControlError: CONCURRENCY_LIMIT; CREATE_FAILED: it is still paused.
+            ControlError: CONCURRENCY_LIMIT, NO_CAPACITY, CREATE_FAILED: it is still paused.
         """
         epoch = self._epoch
         self._take_slot(team)
         move = record.move = Move(State.RUNNING, self._make_event())
         try:
-            await self._fates.before_resume()
-            files = self._fates.files_instead(record)
-            if files is not None:
-                record.machine = await self._start_over(record, files)
-            elif record.machine is not None and not cold:
-                await record.machine.resume()
-            else:
-                record.machine = await self._boot(record)
+            with self._node.starting():
+                await self._fates.before_resume()
+                record.machine = await self._started(record, cold=cold)
             self._fates.thaw(record.sandbox.sandbox_id)
             record.sandbox.unresponsive_at_pause = False
         except BaseException as error:
@@ -245,6 +246,15 @@ class Lifecycle:
         self._settle(record, move)
         self.tell(Moment.RESUMED, record.sandbox)
         self._watch(record, record.machine)
+
+    async def _started(self, record: Record, *, cold: bool) -> Machine:
+        files = self._fates.files_instead(record)
+        if files is not None:
+            return await self._start_over(record, files)
+        if record.machine is None or cold:
+            return await self._boot(record)
+        await record.machine.resume()
+        return record.machine
 
     async def _boot(self, record: Record) -> Machine:
         sandbox = record.sandbox

@@ -16,6 +16,7 @@ from fake_e2b.backend.fates import Fates
 from fake_e2b.backend.forks import Forks
 from fake_e2b.backend.lifecycle import Lifecycle, LifecycleEvent
 from fake_e2b.backend.machine import Machine, MachineFactory
+from fake_e2b.backend.node import Node
 from fake_e2b.backend.patience import Endless, Patience
 from fake_e2b.backend.snapshots import Snapshots
 from fake_e2b.backend.store import Move, Record, Store
@@ -71,6 +72,7 @@ class Sandboxes:
         together: Awaits several steps at once.
         before_pause: Called while a guest that is to be paused still runs.
         fates: What befalls sandboxes on the way.
+        node: Where they start.
         make_patience: See `Entrance`.
     """
 
@@ -91,6 +93,7 @@ class Sandboxes:
         together: Together,
         before_pause: Callable[[Record], Awaitable[None]],
         fates: Fates,
+        node: Node,
         make_patience: Callable[[], Patience] = Endless,
     ) -> None:
         self._store = store
@@ -109,6 +112,7 @@ class Sandboxes:
             make_event=make_event,
             before_pause=before_pause,
             fates=fates,
+            node=node,
         )
         self._fates = fates
         self.forks = Forks(find=self._find, ids=ids, lifecycle=self._lifecycle, together=together)

@@ -149,6 +149,15 @@ class Templates:
         shared = self._by_name.get((None, reference.name))
         return shared or self._by_id.get(TemplateID(reference.name)), reference.name
 
+    def cached_builds(self) -> list[str]:
+        """IDs of the builds whose files are there, those of the platform's templates included."""
+        return [
+            build.build_id
+            for template in self._by_id.values()
+            for build in template.history
+            if build.is_ready and (build.layer_id is not None or build.recipe is None)
+        ]
+
     def resolve(self, team: Team, text: str) -> tuple[Template, Build]:
         """The template that a create request names, and the build that its tag means.
 

@@ -19,6 +19,7 @@ from fake_e2b.control_plane import (
     cors,
     events,
     lifecycle,
+    nodes,
     observations,
     sandboxes,
     secrets,
@@ -109,6 +110,9 @@ ROUTES: Mapping[tuple[str, str], Route] = {
     ("DELETE", "/api-keys/{apiKeyID}"): teams.delete_key,
     ("POST", "/access-tokens"): teams.create_access_token,
     ("DELETE", "/access-tokens/{accessTokenID}"): teams.delete_access_token,
+    ("GET", "/nodes"): nodes.list_all,
+    ("GET", "/nodes/{nodeID}"): nodes.detail,
+    ("POST", "/nodes/{nodeID}"): nodes.update,
     ("POST", "/admin/teams/{teamID}/sandboxes/kill"): administration.kill_sandboxes,
     ("GET", "/admin/sandboxes/running-counts"): administration.running_counts,
     ("POST", "/admin/teams/{teamID}/builds/cancel"): administration.cancel_builds,
@@ -260,7 +264,7 @@ def _raw_path(scope: Scope) -> str:
 def _refused(error: ControlError) -> Answer:
     refusal = control_errors.render(error)
     if refusal.plain is not None:
-        return Answer(refusal.status, refusal.plain.encode(), TEXT)
+        return Answer(refusal.status, refusal.plain.encode(), TEXT if refusal.plain else None)
     answer = Answer(refusal.status, service_json.encode(refusal.body))
     if refusal.status in control_errors.NO_RETRY:
         # The same request gets the same answer: clients that retry by themselves need not.

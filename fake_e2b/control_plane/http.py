@@ -27,11 +27,15 @@ class ClientGoneError(Exception):
 
 @dataclass(slots=True)
 class Answer:
-    """A whole response; a status of 204 has neither body nor type."""
+    """A whole response; a status of 204 has neither body nor type.
+
+    Attributes:
+        content_type: None for a body that has none.
+    """
 
     status: int
     body: bytes = b""
-    content_type: bytes = JSON
+    content_type: bytes | None = JSON
     headers: list[tuple[bytes, bytes]] = field(default_factory=list)
 
 
@@ -91,9 +95,8 @@ async def send_answer(send: Send, answer: Answer) -> None:
     """Send a whole response with its length."""
     headers = list(answer.headers)
     if answer.status != 204:
-        headers += [
-            (b"content-type", answer.content_type),
-            (b"content-length", str(len(answer.body)).encode()),
-        ]
+        if answer.content_type is not None:
+            headers.append((b"content-type", answer.content_type))
+        headers.append((b"content-length", str(len(answer.body)).encode()))
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})

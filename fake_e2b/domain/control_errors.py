@@ -131,6 +131,7 @@ class ControlKind(StrEnum):
     API_KEY_NOT_FOUND = auto()
     TEAM_METRICS_FORBIDDEN = auto()  # (team_id, asked_id)
     TEAM_METRICS_RANGE = auto()
+    NODE_NOT_FOUND = auto()
     # Webhooks (reason).
     BAD_WEBHOOK = auto()
     WEBHOOK_NOT_FOUND = auto()

@@ -17,6 +17,7 @@ from typing import NewType, Protocol
 from fake_e2b.domain.entry import DiskUsage, FileStat, FilesystemEvent
 from fake_e2b.domain.ids import VolumeID
 from fake_e2b.domain.limits import NO_LIMITS, Limits
+from fake_e2b.domain.node import HostState
 from fake_e2b.domain.process import Output, ProcessExit, PtySize, SpawnRequest
 from fake_e2b.domain.user import User
 from fake_e2b.domain.volume import Mount, VolumeEntry
@@ -437,6 +438,14 @@ def parents(path: str) -> Iterator[str]:
     parts = [part for part in path.split("/") if part]
     for end in range(1, len(parts)):
         yield "/" + "/".join(parts[:end])
+
+
+class Host(Protocol):
+    """The machine on which all of this runs."""
+
+    async def look(self) -> HostState:
+        """The machine as it is now; what it does not tell is empty or zero."""
+        ...
 
 
 class Event(Protocol):

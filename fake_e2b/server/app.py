@@ -7,6 +7,7 @@ import contextlib
 import traceback
 from collections.abc import Awaitable, Iterable, Mapping
 
+from fake_e2b._version import __version__
 from fake_e2b.admin.app import admin_app
 from fake_e2b.admin.parts import AdminParts
 from fake_e2b.backend.control import ControlBackend
@@ -28,6 +29,7 @@ from fake_e2b.domain.sandbox import OnTimeout, Sandbox
 from fake_e2b.domain.steering.asked import Asked
 from fake_e2b.domain.steering.profiles import profile
 from fake_e2b.runtime.clock import SystemClock
+from fake_e2b.runtime.host import ThisMachine
 from fake_e2b.runtime.select import choose_runtime
 from fake_e2b.server.builder.site import BuildSite
 from fake_e2b.server.connection import LOGGER
@@ -95,6 +97,8 @@ class Fake:
             clock=self.clock,
             ids=self.ids,
             runtime=self.runtime,
+            host=ThisMachine(),
+            version=__version__,
             machines=self._machines.boot,
             make_event=asyncio.Event,
             make_layer=LayerMaker(self.runtime).make,

@@ -206,6 +206,7 @@ TABLE: Mapping[K, Row] = {
     K.BAD_API_KEY_ID: Row(400, "Error when parsing API key ID: {reason}"),
     K.BAD_ACCESS_TOKEN_ID: Row(400, "Error when parsing access token ID: {reason}"),
     K.ID_NOT_FOUND: Row(404, "id not found", plain=True),
+    K.NODE_NOT_FOUND: Row(404, "", plain=True),
     K.BAD_PATH_UUID: Row(
         400,
         "validation error: Invalid format for parameter {parameter}: error unmarshaling '{text}' "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fake_e2b.wire import rest_nodes
 from fake_e2b.wire import rest_teams as rest
 from fake_e2b.wire.endpoint import Endpoint
 
@@ -76,6 +77,31 @@ TEAM_ENDPOINTS: tuple[Endpoint, ...] = (
         "Delete a personal access token",
         {204: None},
         refusals=(400, 404),
+    ),
+    Endpoint(
+        "GET",
+        "/nodes",
+        "List the machines that sandboxes run on",
+        {200: rest_nodes.Node},
+        query=rest_nodes.NodesQuery,
+        is_list=True,
+    ),
+    Endpoint(
+        "GET",
+        "/nodes/{nodeID}",
+        "One machine",
+        {200: rest_nodes.NodeDetail},
+        query=rest_nodes.NodesQuery,
+        refusals=(400, 404),
+    ),
+    Endpoint(
+        "POST",
+        "/nodes/{nodeID}",
+        "Set what a machine is up to",
+        {204: None},
+        body=rest_nodes.NodeStatusChange,
+        body_required=True,
+        refusals=(400, 404, 413),
     ),
     Endpoint(
         "POST",

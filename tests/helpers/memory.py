@@ -15,6 +15,7 @@ from fake_e2b.domain.clock import SECOND_NS
 from fake_e2b.domain.entry import DiskUsage
 from fake_e2b.domain.ids import IdSource, VolumeID
 from fake_e2b.domain.limits import NO_LIMITS, Limits
+from fake_e2b.domain.node import HostState, HugePages, Processor
 from fake_e2b.domain.ports import LayerID, ResourceUsage
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.domain.team import Team
@@ -168,6 +169,11 @@ async def gather(steps: Any) -> None:
     await asyncio.gather(*steps)
 
 
+class MemoryHost:
+    async def look(self) -> HostState:
+        return HostState(Processor(), 1, 0, 0, 0, HugePages(), ())
+
+
 class World:
     """One backend on a memory runtime, a clock that stands still, and a team with a key."""
 
@@ -183,6 +189,8 @@ class World:
             clock=self.clock,
             ids=IdSource(7),
             runtime=self.runtime,  # type: ignore[arg-type]  # its guests have no files
+            host=MemoryHost(),
+            version="0",
             machines=self._boot,
             make_event=asyncio.Event,
             sign=sign,
