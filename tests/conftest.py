@@ -10,7 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.helpers.processes import lives
+from tests.helpers.processes import children, lives
 from tests.helpers.waiting import wait_until
 
 SPARE_GUESTS = 2
@@ -33,7 +33,7 @@ def _traces(machine_folder: Path) -> set[str]:
     process = psutil.Process()
     found = {
         f"process {child.pid}"  # without its name: a helper gives itself one once it runs
-        for child in process.children()
+        for child in children()
         if lives(child)
     }
     for run in machine_folder.glob("fake-e2b-*/run-*"):
@@ -67,4 +67,4 @@ def nothing_left_behind(machine_folder: Path) -> Iterator[None]:
         wait_until(lambda: not _traces(machine_folder) - before, timeout_s=5)
     except TimeoutError:
         left = sorted(_traces(machine_folder) - before)
-        pytest.fail(f"left behind: {left} of {psutil.Process().children()}")
+        pytest.fail(f"left behind: {left} of {children()}")
