@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.documented import run_code
 from tests.upkeep.test_facts import names_in
 
 ROOT = Path(__file__).parents[2]
 DOCS = sorted((ROOT / "docs").glob("*.md"))
-INI = "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
 NAMED_TEST = re.compile(r"`(tests/[\w/.]+\.(?:py|mjs))::([\w:]+)`")
 
 pytest_plugins = ["pytester"]
@@ -22,13 +22,8 @@ def code_of(path: Path) -> str:
     return "\n\n".join(code for code in blocks if "def test_" in code)
 
 
-@pytest.mark.parametrize("path", [each for each in DOCS if code_of(each)], ids=lambda p: p.stem)
-def test_their_tests_pass(pytester: pytest.Pytester, path: Path) -> None:
-    code = code_of(path)
-    pytester.makeini(INI)
-    pytester.makepyfile(code)
-    outcome = pytester.runpytest_subprocess("-p", "no:cacheprovider")
-    outcome.assert_outcomes(passed=len(re.findall(r"^(?:async )?def test_", code, re.MULTILINE)))
+def test_their_tests_pass(pytester: pytest.Pytester) -> None:
+    run_code(pytester, {path.stem: code for path in DOCS if (code := code_of(path))})
 
 
 @pytest.mark.parametrize("path", DOCS, ids=lambda path: path.stem)

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.documented import run_code
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
 FIRST_SCREEN = "\n".join(README.splitlines()[:45])
 BLOCKS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
 TESTS = [code for code in BLOCKS if "def test_" in code]
-INI = "[pytest]\nasyncio_mode = auto\nasyncio_default_fixture_loop_scope = function\n"
 
 pytest_plugins = ["pytester"]
 
@@ -22,12 +23,8 @@ def test_the_first_screen_says_what_it_is_and_is_not() -> None:
         assert needed in FIRST_SCREEN, needed
 
 
-@pytest.mark.parametrize("code", TESTS, ids=lambda code: re.findall(r"def (\w+)", code)[0])
-def test_its_tests_pass(pytester: pytest.Pytester, code: str) -> None:
-    pytester.makeini(INI)
-    pytester.makepyfile(code)
-    outcome = pytester.runpytest_subprocess("-p", "no:cacheprovider")
-    outcome.assert_outcomes(passed=len(re.findall(r"^(?:async )?def test_", code, re.MULTILINE)))
+def test_its_tests_pass(pytester: pytest.Pytester) -> None:
+    run_code(pytester, {f"block_{number}": code for number, code in enumerate(TESTS)})
 
 
 def test_its_two_commands_exist_and_can_be_run() -> None:
