@@ -43,6 +43,12 @@ _UPLOAD_S = 30 * 60
 MOST_CPUS, MOST_MEMORY_MB = 32, 65_536
 """What a build may ask for; the service's are a team's own."""
 
+INTERNAL = "An internal error occurred. Please try again or contact support with the build ID."
+"""What is told of a build that fails for a reason of the service's own.
+
+Fact: templates.build.internal
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -276,6 +282,9 @@ class BuildRequests:
         except BuildFailedError as error:
             self._end(build, error.reason)
             return
+        except Exception:
+            self._end(build, Reason(INTERNAL))
+            raise  # the server tells it
         finally:
             self._running.pop(build.build_id, None)
         if build.status is not BuildStatus.BUILDING or build.gone:

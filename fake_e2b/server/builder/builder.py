@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from fake_e2b.backend.build_requests import Built
+from fake_e2b.backend.build_requests import INTERNAL, Built
 from fake_e2b.backend.control import ControlBackend
 from fake_e2b.backend.envd import Envd
 from fake_e2b.domain.build import (
@@ -128,11 +128,7 @@ class TemplateBuilder:
         except TimeoutError as error:
             raise BuildFailedError("build timed out", None) from error
         except OSError as error:
-            raise BuildFailedError(
-                f"An internal error occurred. Please try again or contact support with the build "
-                f"ID. ({error})",
-                None,
-            ) from error
+            raise BuildFailedError(f"{INTERNAL} ({error})", None) from error
 
     async def _build(
         self, team: Team, template: Template, order: Order, say: Callable[..., None]

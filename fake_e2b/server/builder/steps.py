@@ -9,6 +9,7 @@ import asyncio
 import posixpath
 import re
 import shlex
+import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -19,7 +20,8 @@ from fake_e2b.domain.services import SERVICES
 from fake_e2b.domain.user import ROOT, User
 from fake_e2b.server.builder.archives import Archives
 from fake_e2b.server.builder.commands import Hear, run
-from fake_e2b.server.builder.unpack import ArchiveError, Copy, SourceMissingError, unpack
+from fake_e2b.server.builder.inspect_archive import ArchiveError
+from fake_e2b.server.builder.unpack import Copy, SourceMissingError, unpack
 
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _HOMES = re.compile(r"(?m)^([^=\n]+)=(.*)$")
@@ -137,7 +139,7 @@ async def _copy(step: Step, context: Context, kitchen: Kitchen) -> Context:
         try:
             mode = int(args[3], 8) if args[3] else None
             copy = Copy(args[0], target, owner, mode)
-            await asyncio.to_thread(unpack, archive, kitchen.guest.files, copy)
+            await _aside(lambda stopped: unpack(archive, kitchen.guest.files, copy, stopped))
         except SourceMissingError as error:
             kitchen.hear("stderr", f"Error: source path does not exist: {error}")
             raise kitchen.fail("failed to move files in sandbox: exit status 1") from error
@@ -146,6 +148,20 @@ async def _copy(step: Step, context: Context, kitchen: Kitchen) -> Context:
         except (OSError, ValueError) as error:
             raise kitchen.fail(f"failed to move files in sandbox: {error}") from error
     return context
+
+
+async def _aside(work: Callable[[Callable[[], bool]], object]) -> None:
+    """Do what blocks in a thread; cancelled, it is told so and waited for: it needs the guest."""
+    stopped = threading.Event()
+    working = asyncio.ensure_future(asyncio.to_thread(work, stopped.is_set))
+    try:
+        await asyncio.shield(working)
+    except asyncio.CancelledError:
+        stopped.set()
+        await asyncio.wait([working])
+        if not working.cancelled():
+            working.exception()  # seen: it would be complained of
+        raise
 
 
 async def _env(step: Step, context: Context, kitchen: Kitchen) -> Context:

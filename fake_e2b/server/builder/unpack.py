@@ -9,25 +9,23 @@ import posixpath
 import re
 import stat
 import tarfile
-import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
 from fake_e2b.domain.ports import Files, parents
 from fake_e2b.domain.user import ROOT, User
+from fake_e2b.server.builder.inspect_archive import (
+    CHUNK,
+    ArchiveError,
+    StoppedError,
+    check,
+    clean,
+    members,
+)
 
-MOST_MEMBERS = 200_000
-MOST_UNPACKED = 4 << 30
-"""Bytes that one archive may unpack to."""
-_CHUNK = 1 << 20
 _GLOB = re.compile(r"[*?\[]")
-_WRONG = (tarfile.TarError, EOFError, zlib.error, UnicodeError)
-
-
-class ArchiveError(Exception):
-    """An archive that cannot be unpacked, or must not be; the text says why."""
 
 
 class SourceMissingError(Exception):
@@ -50,34 +48,33 @@ class Copy:
     mode: int | None = None
 
 
-def unpack(archive: IO[bytes], files: Files, copy: Copy) -> int:
+def unpack(
+    archive: IO[bytes], files: Files, copy: Copy, stopped: Callable[[], bool] = lambda: False
+) -> int:
     """Copy out of an archive, compressed or not; returns how many files there were.
 
     Nothing is written unless the whole archive is sound.
 
+    Args:
+        stopped: Whether nobody waits for it any more; asked often.
+
     Raises:
         ArchiveError: A member leads out, is a device, or the archive is none, or too big.
         SourceMissingError: `copy.source` is not in it.
+        StoppedError: It was stopped; what has been written stays.
         OSError: The guest's files refuse.
     """
     root = _root_of(copy.source)
-    try:
-        names = _check(archive)
-        if root and root not in names and not any(each.startswith(f"{root}/") for each in names):
-            raise SourceMissingError(copy.source)
-        archive.seek(0)
-        count = 0
-        with tarfile.open(fileobj=archive, mode="r:*") as tar:
-            for member in tar:
-                name = _clean(member.name)
-                if root and name != root and not name.startswith(f"{root}/"):
-                    continue
-                inner = name[len(root) :].lstrip("/") if root else name
-                _put(files, copy, tar, member, _target(files, copy, member, inner))
-                count += 1
-        return count
-    except _WRONG as error:
-        raise ArchiveError(f"it is no archive: {error}") from error
+    names = check(archive, stopped)
+    if root and root not in names and not any(each.startswith(f"{root}/") for each in names):
+        raise SourceMissingError(copy.source)
+    writer = _Writer(files, copy, stopped)
+    for name, member, tar in members(archive, stopped):
+        if root and name != root and not name.startswith(f"{root}/"):
+            continue
+        inner = name[len(root) :].lstrip("/") if root else name
+        writer.put(tar, member, name, inner)
+    return writer.count
 
 
 def _root_of(source: str) -> str:
@@ -91,79 +88,89 @@ def _root_of(source: str) -> str:
     return "" if root == "." else root
 
 
-def _clean(name: str) -> str:
-    return posixpath.normpath(name)
+class _Writer:
+    """Writes members, one after the other.
 
+    Attributes:
+        count: How many there were.
+    """
 
-def _check(archive: IO[bytes]) -> set[str]:
-    """The names in the archive, once everything in it is known to do no harm."""
-    names: set[str] = set()
-    links: set[str] = set()
-    total = 0
-    archive.seek(0)
-    with tarfile.open(fileobj=archive, mode="r:*") as tar:
-        for member in tar:
-            name = _clean(member.name)
-            if member.name.startswith("/") or name == ".." or name.startswith("../"):
-                raise ArchiveError(f"member {member.name!r} leads out of the archive")
-            if not (member.isfile() or member.isdir() or member.issym() or member.islnk()):
-                raise ArchiveError(f"member {member.name!r} is neither file, folder nor link")
-            if any(folder.lstrip("/") in links for folder in parents(f"/{name}")):
-                raise ArchiveError(f"member {member.name!r} lies behind a link")
-            if member.islnk() and _clean(member.linkname) not in names:
-                raise ArchiveError(f"member {member.name!r} is a link to what is not there")
-            if member.issym():
-                links.add(name)
-            names.add(name)
-            total += member.size
-            if len(names) > MOST_MEMBERS or total > MOST_UNPACKED:
-                raise ArchiveError("it holds too much")
-    return names
+    def __init__(self, files: Files, copy: Copy, stopped: Callable[[], bool]) -> None:
+        self._files = files
+        self._copy = copy
+        self._stopped = stopped
+        self._made: set[str] = set()
+        self._written: dict[str, str] = {}
+        self.count = 0
 
+    def put(self, tar: tarfile.TarFile, member: tarfile.TarInfo, name: str, inner: str) -> None:
+        """Write a member, `inner` below the source that is copied."""
+        files, copy = self._files, self._copy
+        path = self._target(member, name, inner)
+        self.count += 1
+        self._make_parents(path)
+        mode = member.mode & 0o7777 if copy.mode is None else copy.mode
+        if member.isdir():
+            if not self._is_folder(path):
+                files.mkdir(path, mode, copy.owner)
+            return
+        if self._is_folder(path):
+            raise ArchiveError(f"{path} is a folder")
+        if member.islnk():
+            self._write(path, mode, self._copied(clean(member.linkname), path))
+        elif member.issym():
+            files.remove(path)
+            files.symlink(member.linkname, path, copy.owner)
+            return
+        else:
+            source = tar.extractfile(member)
+            assert source is not None, "it is a file"
+            self._write(path, mode, _pieces(source))
+        self._written[name] = path
 
-def _target(files: Files, copy: Copy, member: tarfile.TarInfo, inner: str) -> str:
-    if inner and inner != ".":
-        return posixpath.join(copy.target, inner)
-    if member.isdir() or inner == ".":
-        return copy.target.rstrip("/") or "/"
-    if copy.target.endswith("/") or _is_folder(files, copy.target):
-        return posixpath.join(copy.target, posixpath.basename(_clean(member.name)))
-    return copy.target
+    def _write(self, path: str, mode: int, pieces: Iterator[bytes]) -> None:
+        self._files.remove(path)
+        with self._files.open_write(path, owner=self._copy.owner, mode=mode) as target:
+            for piece in pieces:
+                if self._stopped():
+                    raise StoppedError
+                view = memoryview(piece)
+                while view:
+                    view = view[target.write(view) :]
 
+    def _copied(self, linked: str, path: str) -> Iterator[bytes]:
+        """What a member to which another one is a link has become here."""
+        written = self._written.get(linked)
+        if written is None:
+            raise ArchiveError(f"{path} is a link to what is not copied")
+        with self._files.open_read(written) as source:
+            while piece := source.read(CHUNK):
+                yield piece
 
-def _is_folder(files: Files, path: str) -> bool:
-    try:
-        return stat.S_ISDIR(files.stat(path).mode)
-    except OSError:
-        return False
+    def _target(self, member: tarfile.TarInfo, name: str, inner: str) -> str:
+        copy = self._copy
+        if inner and inner != ".":
+            return posixpath.join(copy.target, inner)
+        if member.isdir() or inner == ".":
+            return copy.target.rstrip("/") or "/"
+        if copy.target.endswith("/") or self._is_folder(copy.target):
+            return posixpath.join(copy.target, posixpath.basename(name))
+        return copy.target
 
+    def _make_parents(self, path: str) -> None:
+        for folder in parents(path):
+            if folder not in self._made:
+                with suppress(FileExistsError):
+                    self._files.mkdir(folder, 0o755, ROOT)
+                self._made.add(folder)
 
-def _put(
-    files: Files, copy: Copy, tar: tarfile.TarFile, member: tarfile.TarInfo, path: str
-) -> None:
-    for folder in parents(path):
-        with suppress(FileExistsError):
-            files.mkdir(folder, 0o755, ROOT)
-    mode = member.mode & 0o7777 if copy.mode is None else copy.mode
-    if member.isdir():
-        if not _is_folder(files, path):
-            files.mkdir(path, mode, copy.owner)
-        return
-    if _is_folder(files, path):
-        raise ArchiveError(f"{path} is a folder")
-    files.remove(path)
-    if member.issym():
-        files.symlink(member.linkname, path, copy.owner)
-        return
-    source = tar.extractfile(member)
-    assert source is not None, "it is a file, or a link to one that is there"
-    with files.open_write(path, owner=copy.owner, mode=mode) as target:
-        for piece in _pieces(source):
-            view = memoryview(piece)
-            while view:
-                view = view[target.write(view) :]
+    def _is_folder(self, path: str) -> bool:
+        try:
+            return stat.S_ISDIR(self._files.stat(path).mode)
+        except OSError:
+            return False
 
 
 def _pieces(source: IO[bytes]) -> Iterator[bytes]:
-    while piece := source.read(_CHUNK):
+    while piece := source.read(CHUNK):
         yield piece

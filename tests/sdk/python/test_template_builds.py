@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import tarfile
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -79,6 +77,12 @@ def context(tmp_path: Path) -> Path:
 
 def out_of(sandbox: Sandbox, command: str) -> str:
     return sandbox.commands.run(command).stdout
+
+
+@pytest.fixture
+def api(fake: FakeE2B) -> Iterator[httpx.Client]:
+    with _api(fake) as client:
+        yield client
 
 
 def test_every_kind_of_step(own_root: FakeE2B, context: Path) -> None:
@@ -384,112 +388,6 @@ def test_a_build_is_no_sandbox(fake: FakeE2B, api: httpx.Client) -> None:
     for number in range(3):
         host = {"Host": f"8123-build-{number}.{fake.domain}"}
         assert httpx.get(fake.url, headers=host).status_code == 502
-
-
-# -- archives ----------------------------------------------------------------------------------
-
-
-def archive(*members: tuple[tarfile.TarInfo, bytes]) -> bytes:
-    written = io.BytesIO()
-    with tarfile.open(fileobj=written, mode="w:gz") as tar:
-        for member, content in members:
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return written.getvalue()
-
-
-def member(name: str, kind: bytes = tarfile.REGTYPE, target: str = "") -> tarfile.TarInfo:
-    made = tarfile.TarInfo(name)
-    made.type, made.linkname = kind, target
-    return made
-
-
-@pytest.fixture
-def api(fake: FakeE2B) -> Iterator[httpx.Client]:
-    with _api(fake) as client:
-        yield client
-
-
-def build_of(api: httpx.Client, content: bytes, source: str = "a") -> dict[str, object]:
-    """The status of a build that copies from an archive."""
-    asked = api.post("/v3/templates", json={"name": "mine"}).json()
-    template = f"/templates/{asked['templateID']}"
-    place = api.get(f"{template}/files/{'0' * 64}").json()
-    assert httpx.put(place["url"], content=content).status_code == 200
-    assert api.get(f"{template}/files/{'0' * 64}").json()["present"] is True
-    step = {"type": "COPY", "args": [source, "/tmp/copied/", "", ""], "filesHash": "0" * 64}
-    started = api.post(
-        f"/v2{template}/builds/{asked['buildID']}", json={"fromImage": "x", "steps": [step]}
-    )
-    assert (started.status_code, started.content) == (202, b"")
-    assert started.headers["content-length"] == "0"
-    status = f"{template}/builds/{asked['buildID']}/status"
-    return wait_until(lambda: _ended(api.get(status).json()))
-
-
-def _ended(status: dict[str, object]) -> dict[str, object] | None:
-    return status if status["status"] in ("ready", "error") else None
-
-
-@pytest.mark.parametrize(
-    ("members", "text"),
-    [
-        ([(member("../a"), b"x")], "leads out of the archive"),
-        ([(member("/a"), b"x")], "leads out of the archive"),
-        ([(member("a/../../b"), b"x")], "leads out of the archive"),
-        ([(member("a", tarfile.CHRTYPE), b"")], "neither file, folder nor link"),
-        ([(member("a", tarfile.FIFOTYPE), b"")], "neither file, folder nor link"),
-        ([(member("a", tarfile.LNKTYPE, "/etc/passwd"), b"")], "a link to what is not there"),
-        ([(member("a", tarfile.SYMTYPE, "/etc"), b""), (member("a/b"), b"x")], "behind a link"),
-    ],
-)
-def test_archives_that_could_do_harm_are_refused(
-    api: httpx.Client, members: list[tuple[tarfile.TarInfo, bytes]], text: str
-) -> None:
-    ended = build_of(api, archive((member("good"), b"good"), *members), ".")
-    assert ended["status"] == "error"
-    assert ended["reason"]["message"].startswith("failed to extract files: ")  # type: ignore[index]
-    assert text in ended["reason"]["message"]  # type: ignore[index]
-    assert ended["reason"]["step"] == "1"  # type: ignore[index]
-
-
-def test_a_bomb_is_refused_before_it_goes_off(
-    api: httpx.Client, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("fake_e2b.server.builder.unpack.MOST_UNPACKED", 1_000_000)
-    ended = build_of(api, archive((member("a"), bytes(2_000_000))))
-    assert "it holds too much" in ended["reason"]["message"]  # type: ignore[index]
-
-
-def test_what_is_no_archive_is_told(api: httpx.Client) -> None:
-    ended = build_of(api, b"no archive at all")
-    assert "failed to extract files: it is no archive" in ended["reason"]["message"]  # type: ignore[index]
-
-
-def test_an_archive_that_is_not_compressed(api: httpx.Client) -> None:
-    written = io.BytesIO()
-    with tarfile.open(fileobj=written, mode="w") as tar:
-        tar.addfile(member("a"), io.BytesIO())
-    assert build_of(api, written.getvalue())["status"] == "ready"
-
-
-def test_what_is_not_in_it_cannot_be_copied(api: httpx.Client) -> None:
-    ended = build_of(api, archive((member("b"), b"x")))
-    assert ended["reason"] == {
-        "message": "failed to move files in sandbox: exit status 1",
-        "step": "1",
-        "logEntries": [],
-    }
-
-
-def test_upload_urls_are_signed_and_end(fake: FakeE2B, api: httpx.Client) -> None:
-    asked = api.post("/v3/templates", json={"name": "mine"}).json()
-    url = api.get(f"/templates/{asked['templateID']}/files/{'1' * 64}").json()["url"]
-    assert httpx.put(url.replace("1" * 64, "2" * 64), content=b"x").status_code == 403
-    assert httpx.put(url, content=iter([b"x"])).status_code == 501
-    assert httpx.get(url).status_code == 405
-    fake.clock.advance(seconds=1801)
-    assert httpx.put(url, content=b"x").status_code == 403
 
 
 def test_a_failed_upload_is_the_sdks_own_error(fake: FakeE2B, build: Build, context: Path) -> None:
