@@ -93,14 +93,19 @@ offer_newuidmap() {
   fi
 }
 
-# Programs of the machine that some tests drive, from Debian's packages: OpenSSH, Caddy, makers of
-# file systems. Without them those tests are skipped. They are installed by root alone, and not where
-# systemd would run them as services of this machine from then on.
+# Programs of the machine that some tests drive, from Debian's packages: OpenSSH, Caddy, a desktop,
+# makers of file systems. Without them those tests are skipped. They are installed by root alone,
+# and not where systemd would run them as services of this machine from then on.
 make_programs() {
   local wanted=() policy=/usr/sbin/policy-rc.d ours=
   command -v /usr/sbin/sshd >/dev/null || wanted+=(openssh-server)
   command -v ssh >/dev/null || wanted+=(openssh-client)
   command -v caddy >/dev/null || wanted+=(caddy)
+  command -v startxfce4 >/dev/null && command -v websockify >/dev/null ||
+    wanted+=(
+      xvfb x11-utils x11-xserver-utils xdotool scrot x11vnc net-tools procps novnc websockify
+      libgtk-3-bin xdg-utils xfce4-session xfwm4 xfdesktop4 dbus-x11
+    )
   if [ "$(id -u)" = 0 ]; then  # only root can mount what they make
     command -v mkfs.xfs >/dev/null || wanted+=(xfsprogs)
     command -v mkfs.btrfs >/dev/null || wanted+=(btrfs-progs)

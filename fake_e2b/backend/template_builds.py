@@ -154,4 +154,6 @@ def _setup(definition: Definition, base: Setup) -> Setup:
             workdir,
             env_vars,
         )
-    return Setup(base.interpreter, user, workdir, env_vars, start, base.services)
+    return Setup(
+        base.interpreter, user, workdir, env_vars, start, base.services, desktop=base.desktop
+    )

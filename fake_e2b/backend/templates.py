@@ -25,6 +25,7 @@ ENVD_VERSION = "0.6.13"
 """The version of envd that the fake speaks."""
 _WITH_INTERPRETER = frozenset({"code-interpreter-v1"})
 """Aliases of those whose sandboxes answer on port 49999 by themselves."""
+_WITH_DESKTOP = frozenset({"desktop"})
 PLATFORM_TEMPLATES = ("base", "code-interpreter-v1", "mcp-gateway", "desktop")
 """Public templates that clients expect to exist.
 
@@ -49,7 +50,7 @@ class Templates:
         self._by_name: dict[tuple[str | None, str], Template] = {}
         self._lasting: list[Template] = []
         for alias in PLATFORM_TEMPLATES:
-            setup = Setup(interpreter=alias in _WITH_INTERPRETER)
+            setup = Setup(interpreter=alias in _WITH_INTERPRETER, desktop=alias in _WITH_DESKTOP)
             template = Template(
                 template_id=ids.template_id(),
                 team_id=None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from importlib.metadata import PackageNotFoundError, version
@@ -12,6 +13,7 @@ from typing import Any
 
 from fake_e2b._version import __version__
 from fake_e2b.cli.gaps import known_gaps
+from fake_e2b.domain.desktop import NEEDED, WANTED, advice
 from fake_e2b.domain.ports import Capability
 from fake_e2b.runtime.interpreter.host import KernelHost
 from fake_e2b.runtime.select import Finding, survey
@@ -39,6 +41,7 @@ def execute(arguments: argparse.Namespace) -> int:
     """Look and print; 0."""
     kernels = KernelHost()
     found = survey()
+    missing = [name for name in WANTED if shutil.which(name) is None]
     report = {
         "version": __version__,
         "python": platform.python_version(),
@@ -50,6 +53,7 @@ def execute(arguments: argparse.Namespace) -> int:
             "advice": kernels.available or "",
             "extras": kernels.findings(),
         },
+        "desktop": {"held": not NEEDED.keys() & set(missing), "advice": advice(missing)},
         "tls": {"held": available() is None, "advice": available() or "", "for": old_sdk() or ""},
         "gaps": known_gaps(),
         "sdks": {name: _installed(name) for name in _SDKS},
@@ -92,13 +96,16 @@ def _lines(report: dict[str, Any]) -> Iterator[str]:
         marks = "  ".join(f"{_yes(name in finding['runtimes']):8}" for name in _RUNTIMES)
         yield from _answer(marks, finding["text"], "" if finding["held"] else finding["advice"])
     # Where one runtime does it, the advice is the same on every line: once is enough.
-    for advice in sorted({finding["advice"] for finding in held if finding["held"]} - {""}):
-        yield f"  for the rest: {advice}"
+    for text in sorted({finding["advice"] for finding in held if finding["held"]} - {""}):
+        yield f"  for the rest: {text}"
     interpreter = report["interpreter"]
     yield "\nCode interpreter"
     yield from _answer(_yes(interpreter["held"]), "Python cells", interpreter["advice"])
     for text, installed in interpreter["extras"].items():
         yield from _answer(_yes(installed), text, "")
+    desktop = report["desktop"]
+    yield "\nDesktops, under the isolated runtime"
+    yield from _answer(_yes(desktop["held"]), "an X server and its tools", desktop["advice"])
     tls = report["tls"]
     yield "\nTLS, for clients that know only a domain"
     turned_on = f"; taken by itself, because {tls['for']} is installed" if tls["for"] else ""

@@ -39,6 +39,7 @@ class Setup:
         workdir: Where commands start; None: the user's home.
         env_vars: For the start and the ready command alone, and templates derived from this one.
         services: Names in `services.SERVICES` that run before the start command.
+        desktop: The desktop SDK's programs find what they look for.
 
     Fact: template.setup.defaults
     """
@@ -49,6 +50,7 @@ class Setup:
     env_vars: Mapping[str, str] = field(default_factory=dict)
     start: Start | None = None
     services: tuple[str, ...] = ()
+    desktop: bool = False
 
 
 PLAIN = Setup()

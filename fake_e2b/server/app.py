@@ -82,7 +82,9 @@ class Fake:
         self.happened = JournalEvents(self.journal)
         self.runtime = choose_runtime(settings.runtime, at_start=True)
         self.stubs = Stubs(self.clock, real_clock, self.journal)
-        self._machines = Machines(self.clock, self.ids, self.happened.processes, self.stubs.reach)
+        self._machines = Machines(
+            self.clock, self.ids, self.happened.processes, self.stubs, self.runtime
+        )
         self._site = BuildSite(
             runtime=self.runtime,
             control=lambda: self.backend,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from fake_e2b.backend.envd import Envd
 from fake_e2b.backend.interpreter import Interpreter
@@ -13,13 +13,13 @@ from fake_e2b.backend.processes import ProcessListener
 from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.control_errors import ControlError
 from fake_e2b.domain.ids import IdSource, SandboxID
-from fake_e2b.domain.ports import Guest
+from fake_e2b.domain.ports import Capability, Guest, Runtime
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.domain.stubs.call import Site
 from fake_e2b.runtime.interpreter.host import KernelHost
+from fake_e2b.server.desktop import prepare_desktop
 from fake_e2b.server.start_command import Starter
-
-Reach = Callable[[Site, Guest], Awaitable[None]]
+from fake_e2b.server.stubs.service import Stubs
 
 
 class Machines:
@@ -27,7 +27,8 @@ class Machines:
 
     Args:
         on_process: Makes what hears of a sandbox's processes.
-        reach: Told of each guest that comes up, before it runs any program.
+        stubs: Told of each guest that comes up, before it runs any program.
+        runtime: Whose guests these are.
 
     Attributes:
         clock_of: The clock that a sandbox's services show, which may be wrong.
@@ -38,13 +39,15 @@ class Machines:
         clock: Clock,
         ids: IdSource,
         on_process: Callable[[Sandbox], ProcessListener],
-        reach: Reach,
+        stubs: Stubs,
+        runtime: Runtime,
     ) -> None:
         self._on_process = on_process
         self._clock = clock
         self.clock_of: Callable[[SandboxID], Clock] = lambda _: clock
         self._ids = ids
-        self._reach = reach
+        self._stubs = stubs
+        self._runtime = runtime
         self._kernels = KernelHost()
         self._starter = Starter()
 
@@ -53,6 +56,7 @@ class Machines:
 
         Raises:
             ControlError: TEMPLATE_NOT_READY.
+            GapError: A desktop that cannot come up.
         """
         clock = self.clock_of(sandbox.sandbox_id)
         envd = Envd(
@@ -67,7 +71,12 @@ class Machines:
             on_process=self._on_process(sandbox),
             shown_clock=clock,
         )
-        await self._reach(Site.of(sandbox), guest)
+        site = Site.of(sandbox)
+        await self._stubs.reach(site, guest)
+        if fresh and sandbox.setup.desktop:
+            own_display = Capability.OWN_PORTS in self._runtime.capabilities
+            stubbed = self._stubs.programs(site)
+            prepare_desktop(sandbox, guest, stubbed, own_display=own_display)
         # After the request that boots it has its answer, and before any other is read.
         asyncio.get_running_loop().call_soon(_write_identity, envd)
         # What was broken since does not keep a sandbox from coming back.

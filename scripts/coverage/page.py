@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 
 import served
-from sdks import SDKS, Methods, javascript_versions
+from sdks import PYTHON_PACKAGES, SDKS, Methods, javascript_versions
 from served import Coverage
 
 from fake_e2b.domain.operations import OPERATIONS, Plane
@@ -86,7 +86,7 @@ def _operations(plane: Plane, known: dict[str, Coverage]) -> Iterator[str]:
 
 
 def _legend() -> Iterator[str]:
-    python = ", ".join(f"`{name}` {version(name)}" for name in ("e2b", "e2b-code-interpreter"))
+    python = ", ".join(f"`{name}` {version(name)}" for name in PYTHON_PACKAGES)
     javascript = ", ".join(f"`{name}` {number}" for name, number in javascript_versions())
     yield f"Of {python} (Python) and {javascript} (JavaScript)."
     yield "Names are Python's; a dash stands where an SDK has no such method."

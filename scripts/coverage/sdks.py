@@ -16,11 +16,16 @@ SDKS = (PYTHON, ASYNC, JAVASCRIPT)
 Methods = dict[tuple[str, str], set[str]]
 """Class and method to the SDKs that have it."""
 
-_PACKAGES = ("e2b", "e2b_code_interpreter")
+_PACKAGES = ("e2b", "e2b_code_interpreter", "e2b_desktop")
+PYTHON_PACKAGES = tuple(name.replace("_", "-") for name in _PACKAGES)
+"""The names under which they are installed."""
 _NODE_MODULES = Path(__file__).parents[2] / "tests" / "sdk" / "javascript" / "node_modules"
 _NODE_PACKAGES = ("e2b", "@e2b/code-interpreter")
 _SAME = {"TemplateBase": "Template", "TemplateBuilder": "Template"}
 """Parts of what users know as one thing."""
+_DESKTOP = {"Sandbox": "Desktop sandbox", "_VNCServer": "Desktop sandbox's stream"}
+"""Of the desktop's package: its classes have names of their own here, and what they inherit is
+with the class that they have it from."""
 
 
 def python_methods() -> Methods:
@@ -41,13 +46,15 @@ def python_methods() -> Methods:
         for name, function, is_property in _members(owner):
             waiting += filter(_is_ours, _given_by(function))
             if not is_property:
-                found.setdefault((_plain(owner.__name__), name), set()).update(_sdks_of(owner))
+                found.setdefault((_title(owner), name), set()).update(_sdks_of(owner))
     return found
 
 
 def _members(owner: type) -> Iterator[tuple[str, Any, bool]]:
     for name in dir(owner):
         homes = [base for base in owner.__mro__ if name in vars(base)]
+        if _is_desktops(owner):
+            homes = [base for base in homes if _is_desktops(base)]
         if name.startswith("_") or not any(map(_is_ours, homes)):
             continue
         static = inspect.getattr_static(owner, name)
@@ -77,10 +84,20 @@ def _is_ours(value: object) -> typing.TypeGuard[type]:
     )
 
 
+def _is_desktops(owner: type) -> bool:
+    return owner.__module__.partition(".")[0] == "e2b_desktop"
+
+
 def _sdks_of(owner: type) -> tuple[str, ...]:
+    if _is_desktops(owner):
+        return (PYTHON,)
     if owner.__name__.startswith("Async") or "_async" in owner.__module__:
         return (ASYNC,)
     return (PYTHON,) if "_sync" in owner.__module__ else (PYTHON, ASYNC)
+
+
+def _title(owner: type) -> str:
+    return _DESKTOP[owner.__name__] if _is_desktops(owner) else _plain(owner.__name__)
 
 
 def _plain(name: str) -> str:

@@ -48,6 +48,15 @@ def test_it_says_whether_old_sdks_can_be_served(monkeypatch, tmp_path, capsys):
     assert 'pip install "fake-e2b[tls]"' in said
 
 
+def test_it_says_what_a_desktop_lacks(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert main(["doctor"]) == 0
+    said = capsys.readouterr().out
+    assert "no   an X server and its tools" in said
+    assert "missing: Xvfb, xdpyinfo, pgrep, " in said
+    assert "apt-get install xvfb x11-utils procps " in said
+
+
 def test_it_takes_the_isolated_runtime_apart():
     report = json.loads(run_script("doctor", "--json").stdout)
     parts = {part["name"]: part for part in report["parts"]}

@@ -18,6 +18,7 @@ from pathlib import Path
 from fake_e2b.runtime import skeleton
 from fake_e2b.runtime.guest.sudo import su_script, sudo_script
 from fake_e2b.runtime.isolated.accounts import account_files
+from fake_e2b.runtime.isolated.desktop import write_desktop
 from fake_e2b.runtime.isolated.offline import write_settings
 from fake_e2b.runtime.isolated.ssh_server import write_ssh_server
 from fake_e2b.runtime.stand_ins import WANTED, write_stand_ins
@@ -86,6 +87,7 @@ def write_layer(folder: str, *, really: bool, hosts_root: bool) -> None:
     )
     skeleton.write(f"{folder}/usr/bin/sudo", script, 0o755)
     write_stand_ins(f"{folder}/usr/local/bin", _STANDARD_PATH)
+    write_desktop(folder, _STANDARD_PATH)
     skeleton.open_folders(folder)
 
 

@@ -257,6 +257,7 @@ class TemplateBuilder:
             context.env_vars,
             start,
             context.services,
+            desktop=work.setup.desktop,
         )
         layer_id = work.layer_id
         if layer_id is not None:

@@ -112,6 +112,11 @@ class Stubs:
         with self._lock:
             return [record.value() for record in stub.records]
 
+    def programs(self, site: Site) -> frozenset[str]:
+        """Those that stubs stand in for in a sandbox."""
+        with self._lock:
+            return self._table.programs(site)
+
     # -- guests ----------------------------------------------------------------------------------
 
     async def reach(self, site: Site, guest: Guest, otherwise: Otherwise | None = None) -> None:

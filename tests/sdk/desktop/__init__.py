@@ -1,0 +1,1 @@
+"""The desktop SDK, on real programs of this machine."""
