@@ -13,7 +13,7 @@ import fcntl
 import os
 import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from fake_e2b.runtime.guest.folders import remove_tree
@@ -86,9 +86,11 @@ class _Copier:
     Attributes:
         top: The path below which everything is put.
         links: Where the first name of each file is that has several.
+        left_out: Paths that are not copied.
     """
 
     top: str
+    left_out: Collection[str] = ()
     count: Copied = field(default_factory=Copied)
     links: dict[tuple[int, int], str] = field(default_factory=dict)
     can_share: bool = sys.platform == "linux"
@@ -107,6 +109,8 @@ class _Copier:
                     level.leave()
                     self.count.entries += 1
                     self.properties(level.source, level.target, level.found)
+                    continue
+                if entry.path in self.left_out:
                     continue
                 with contextlib.suppress(FileNotFoundError):
                     below = entry.stat(follow_symlinks=False)
@@ -223,7 +227,7 @@ class _Copier:
         link = stat.S_ISLNK(found.st_mode)
         if self.really:
             os.chown(target, found.st_uid, found.st_gid, follow_symlinks=False)
-        if _HAS_XATTRS and (stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)):
+        if stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode):
             with self._readable(source, found, 0o400):
                 _copy_xattrs(source, target)
         if not link:
@@ -231,15 +235,18 @@ class _Copier:
         os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns), follow_symlinks=False)
 
 
-def copy_tree(source: str, target: str) -> Copied:
+def copy_tree(source: str, target: str, *, left_out: Collection[str] = ()) -> Copied:
     """Make `target` a copy of the folder `source`: modes, times, links, owners, attributes, holes.
 
     Sockets are left out, and so is what vanishes meanwhile.
 
+    Args:
+        left_out: Paths, below `source`, that are not copied either.
+
     Raises:
         OSError: `source` cannot be read, or `target` not be written.
     """
-    copier = _Copier(target)
+    copier = _Copier(target, left_out)
     copier.folder(source, target)
     return copier.count
 
@@ -344,16 +351,21 @@ def _data(fd: int, size: int) -> Iterator[tuple[int, int]]:
         yield start, end
 
 
-def _copy_xattrs(source: str, target: str) -> None:
+def kept_xattrs(path: str) -> list[str]:
+    """The attributes of a file that its copies have, too; none where there are none."""
+    if not _HAS_XATTRS:
+        return []
     try:
-        names = os.listxattr(source, follow_symlinks=False)
+        names = os.listxattr(path, follow_symlinks=False)
     except OSError as error:
         if error.errno in _XATTRS_REFUSED:
-            return
+            return []
         raise
-    for name in names:
-        if name in _OF_ONE_MOUNT:
-            continue
+    return [name for name in names if name not in _OF_ONE_MOUNT]
+
+
+def _copy_xattrs(source: str, target: str) -> None:
+    for name in kept_xattrs(source):
         try:
             value = os.getxattr(source, name, follow_symlinks=False)
             os.setxattr(target, name, value, follow_symlinks=False)

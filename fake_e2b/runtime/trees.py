@@ -9,6 +9,7 @@ from typing import Protocol
 
 from fake_e2b.runtime.copying import Copied, copy_tree, lay_over
 from fake_e2b.runtime.guest.folders import remove_tree
+from fake_e2b.runtime.stubs.traces import copy_without_stubs
 from fake_e2b.runtime.usage import size_of
 
 
@@ -17,6 +18,10 @@ class Trees(Protocol):
 
     def copy(self, source: str, target: str) -> Copied:
         """See `copying.copy_tree`."""
+        ...
+
+    def copy_without_stubs(self, source: str, target: str, below: Sequence[str]) -> None:
+        """See `stubs.traces.copy_without_stubs`."""
         ...
 
     def lay_over(self, source: str, target: str, *, keep_marks: bool, exact: bool = False) -> None:
@@ -50,6 +55,10 @@ class OwnTrees:
     def copy(self, source: str, target: str) -> Copied:
         """See `Trees.copy`."""
         return copy_tree(source, target)
+
+    def copy_without_stubs(self, source: str, target: str, below: Sequence[str]) -> None:
+        """See `Trees.copy_without_stubs`."""
+        copy_without_stubs(source, target, below)
 
     def lay_over(self, source: str, target: str, *, keep_marks: bool, exact: bool = False) -> None:
         """See `Trees.lay_over`."""

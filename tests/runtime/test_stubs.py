@@ -13,6 +13,7 @@ import pytest
 from fake_e2b.domain.ports import Guest, Runtime
 from fake_e2b.domain.user import ROOT, USER
 from fake_e2b.runtime.local import LocalRuntime
+from fake_e2b.runtime.stubs import program
 from fake_e2b.runtime.stubs.line import Line
 from tests.runtime.guests import request, run, shell, wait_until
 
@@ -142,3 +143,118 @@ async def test_a_run_folder_with_a_long_name(tmp_path: Path) -> None:
         assert not list(folder.glob("*/run-*/bin/tool"))
     finally:
         await runtime.close()
+
+
+class TestCaptures:
+    """Of the runtime `local` none has any: its stubs are beside the sandboxes' files."""
+
+    @pytest.fixture
+    async def again(self, runtime: Runtime, guest: Guest) -> Callable[[], Awaitable[Guest]]:
+        """Captures the guest and starts another one on its files."""
+
+        async def make() -> Guest:
+            layer_id = await runtime.capture("i" + "a" * 20)
+            try:
+                return await runtime.create("i2", base=layer_id)
+            finally:
+                await runtime.release(layer_id)
+
+        if runtime.name == "local":
+            pytest.skip("nobody installs programs there")
+        return make
+
+    @staticmethod
+    def kept(tmp_path: Path) -> list[str]:
+        """What layers keep of changes of `/usr`."""
+        return [str(each) for each in tmp_path.glob("fake-e2b-*/run-*/layer-*/upper/usr/**/*")]
+
+    @pytest.mark.parametrize("link", [False, True, None], ids=["file", "link", "nowhere"])
+    async def test_nothing_is_kept_of_a_stub(
+        self, runtime: Runtime, guest: Guest, tmp_path: Path, link: bool | None
+    ) -> None:
+        name = "nowhere" if link is None else machine_program(link=link)
+        look = shell(f"cd {LOCAL_BIN}; readlink {name}; stat -Lc %A {name}; cksum < {name}; ls")
+        before = await run(guest, *look)
+        await guest.intercept({name, "other"}, answer_with(b"stub\n"))
+        assert (await run(guest, name)).stdout == "stub\n"
+        layer_id = await runtime.capture("i" + "a" * 20)
+        assert self.kept(tmp_path) == []
+        other = await runtime.create("i2", base=layer_id)
+        assert await run(other, *look) == before
+        assert (await run(guest, name)).stdout == "stub\n"
+
+    async def test_what_programs_changed_is(
+        self, guest: Guest, again: Callable[[], Awaitable[Guest]]
+    ) -> None:
+        script = (
+            f"cd {LOCAL_BIN}; echo own > own; chmod 751 own; echo first > over; echo 1 > deleted;"
+            "mkdir -p ../share/mine; chmod 710 ../sbin"
+        )
+        assert (await run(guest, *shell(script), user=ROOT)).exit.code == 0
+        await guest.intercept({"own", "over", "deleted", "none"}, answer_with(b"stub\n"))
+        script = f"cd {LOCAL_BIN}; rm over deleted; echo second > over; echo 2 > ../share/mine/two"
+        assert (await run(guest, *shell(script), user=ROOT)).exit.code == 0
+        look = shell(
+            f"cd {LOCAL_BIN}; cat own over ../share/mine/two; stat -c '%U %a' own ../sbin;"
+            "ls deleted none; ls /usr/lib/fake-e2b/covered ../sbin"
+        )
+        other = await again()
+        seen = await run(other, *look, user=ROOT)
+        assert seen.stdout == "own\nsecond\n2\nroot 751\nroot 710\n../sbin:\n"
+
+    async def test_a_program_that_was_removed_stays_so(
+        self, guest: Guest, again: Callable[[], Awaitable[Guest]]
+    ) -> None:
+        name = machine_program(link=False)
+        removed = await run(guest, *shell(f"rm {LOCAL_BIN}/{name}"), user=ROOT)
+        if removed.exit.code:
+            pytest.skip("root of one id may not remove what is the host's root's")
+        await guest.intercept({name}, answer_with(b"stub\n"))
+        other = await again()
+        assert name not in other.files.listdir(LOCAL_BIN)
+
+    async def test_a_changed_program_stays_so(
+        self, guest: Guest, again: Callable[[], Awaitable[Guest]]
+    ) -> None:
+        name = machine_program(link=False)
+        changed = await run(guest, *shell(f"echo more >> {LOCAL_BIN}/{name}"), user=ROOT)
+        if changed.exit.code:
+            pytest.skip("root of one id may not change what is the host's root's")
+        await guest.intercept({name}, answer_with(b"stub\n"))
+        other = await again()
+        found = await run(other, *shell(f"tail -n 1 {LOCAL_BIN}/{name}"))
+        assert found.stdout.endswith("more\n")
+
+    async def test_folders_that_were_made_anew_hide_the_machines(
+        self, guest: Guest, again: Callable[[], Awaitable[Guest]]
+    ) -> None:
+        made = await run(guest, *shell("rm -r /usr/local && mkdir -p /usr/local/bin"), user=ROOT)
+        if made.exit.code:
+            pytest.skip("root of one id may not remove what is the host's root's")
+        await guest.intercept({"tool"}, answer_with(b"stub\n"))
+        other = await again()
+        assert list(other.files.listdir("/usr/local")) == ["bin", "sbin"]
+        assert list(other.files.listdir(LOCAL_BIN)) == []
+
+    async def test_links_lead_nowhere(
+        self, guest: Guest, again: Callable[[], Awaitable[Guest]], tmp_path: Path
+    ) -> None:
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "bin" / "tool").write_bytes(program.MARK)
+        script = f"rm -r /usr/local && ln -s {tmp_path} /usr/local"
+        if (await run(guest, *shell(script), user=ROOT)).exit.code:
+            pytest.skip("root of one id may not remove what is the host's root's")
+        other = await again()
+        assert other.files.readlink("/usr/local") == str(tmp_path)
+        assert [each.name for each in (tmp_path / "bin").iterdir()] == ["tool"]
+
+    async def test_what_is_installed_over_a_stub_is_covered_again(
+        self, guest: Guest, again: Callable[[], Awaitable[Guest]]
+    ) -> None:
+        await guest.intercept({"tool"}, answer_with(b"stub\n"))
+        own = f"rm {LOCAL_BIN}/tool; printf '#!/bin/sh\\necho own' > {LOCAL_BIN}/tool"
+        await run(guest, *shell(f"{own}; chmod 755 {LOCAL_BIN}/tool"), user=ROOT)
+        await guest.intercept({"tool"}, answer_with(b"stub\n"))
+        login = shell("PATH=/usr/local/bin:/bin; tool")
+        assert (await run(guest, *login)).stdout == "stub\n"
+        assert (await run(await again(), *login)).stdout == "own\n"

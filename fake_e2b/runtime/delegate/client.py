@@ -119,6 +119,10 @@ class DelegatedTrees:
         args = [_through_descriptor(path, fds) for path in (source, target)]
         return Copied(*self._service.call("copy", *args, fds=fds)[0])
 
+    def copy_without_stubs(self, source: str, target: str, below: Sequence[str]) -> None:
+        """See `Trees.copy_without_stubs`."""
+        self._service.call("copy_without_stubs", source, target, below)
+
     def lay_over(self, source: str, target: str, *, keep_marks: bool, exact: bool = False) -> None:
         """See `Trees.lay_over`."""
         self._service.call("lay_over", source, target, keep_marks, exact)

@@ -113,6 +113,7 @@ def _measure(root: str) -> list[int]:
 _TREE_WORK: dict[str, Callable[..., Any]] = {
     "copy": _copy,
     "lay_over": _lay_over,
+    "copy_without_stubs": _TREES.copy_without_stubs,
     "measure": _measure,
     "size_of": _TREES.size_of,
     "look_like": _TREES.look_like,

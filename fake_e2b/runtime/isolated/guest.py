@@ -20,15 +20,13 @@ from fake_e2b.runtime.guest.usage import Counters
 from fake_e2b.runtime.isolated.cgroups import MemoryGroup
 from fake_e2b.runtime.stubs.doorway import listen_at
 from fake_e2b.runtime.stubs.front import Front
+from fake_e2b.runtime.stubs.traces import COVERED, STUB_FOLDERS
 from fake_e2b.runtime.usage import DiskMeter
 
 _INIT = "root"
 _SUDO_GROUP = 27
 _STUBS = "\0fake-e2b-stubs"
 """A name in the guest's own network: no file, and nothing of the machine's."""
-_STUB_FOLDERS = ("/usr/local/sbin", "/usr/local/bin")
-"""The one comes first on most paths, the other on that of an ordinary user's login shell."""
-_COVERED = "/usr/lib/fake-e2b/covered"
 _SOCKETS_AT_A_TIME = 4
 """A connection into the guest needs a socket made in it: asking for each takes longer."""
 
@@ -134,7 +132,7 @@ class IsolatedGuest(AgentGuest):
 
     async def _show_stubs(self, programs: frozenset[str]) -> None:
         if self._front is None:
-            self._front = Front(self._files, _STUB_FOLDERS, aside=_COVERED, where=_STUBS)
+            self._front = Front(self._files, STUB_FOLDERS, aside=COVERED, where=_STUBS)
         await asyncio.to_thread(self._front.show, programs)
 
     async def _count(self) -> Counters:

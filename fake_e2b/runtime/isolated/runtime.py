@@ -204,6 +204,7 @@ class IsolatedRuntime:
                 place.files,
                 base,
                 whole=place.whole,
+                shared=f"{self._path}/layer",
             )
             layers.add(layer_id, replace(layer, owners=owners))
         except BaseException:

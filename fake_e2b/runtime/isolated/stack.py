@@ -114,12 +114,14 @@ def write_capture(
     base: LayerID | None,
     *,
     whole: bool,
+    shared: str,
 ) -> Layer:
-    """Write what a guest's folder holds as a layer; blocking.
+    """Write what a guest's folder holds as a layer, without the stubs in it; blocking.
 
     Args:
         base: What the guest stands on.
         whole: Whether its root needs nothing below it.
+        shared: The folder of what all guests see over the host's own folders.
 
     Raises:
         OSError: It cannot be read or written.
@@ -127,19 +129,34 @@ def write_capture(
     target = layers.path(layer_id)
     os.mkdir(target, 0o755)
     chain = layers.chain(base)
+    below = [*(f"{layers.path(each)}/upper" for each in chain), shared, ""]
     if len(chain) < MOST_LAYERS:
         copied = trees.copy(f"{folder}/root", f"{target}/root")
-        _copy_upper(trees, folder, target)
+        _copy_upper(trees, folder, target, below)
         needed = not whole or any(_changed(layers.path(each)) for each in chain)
         return Layer(base if needed else None, whole, copied.entries, copied.size)
-    return _write_together(trees, layers, target, folder, chain, whole=whole)
+    own = f"{target}/own"
+    os.mkdir(own)
+    _copy_upper(trees, folder, own, below)
+    layer = _write_together(trees, layers, target, folder, chain, whole=whole)
+    trees.remove(own)
+    return layer
 
 
-def _copy_upper(trees: Trees, source: str, target: str) -> None:
+def _copy_upper(trees: Trees, source: str, target: str, below: list[str]) -> None:
+    """Copy what a guest changed of the host's folders.
+
+    Args:
+        below: What holds the folders that these are changes of, highest first.
+    """
     for name in _changed(source):
         if os.listdir(f"{source}/upper/{name}"):
-            os.makedirs(os.path.dirname(f"{target}/upper/{name}"), exist_ok=True)
-            trees.copy(f"{source}/upper/{name}", f"{target}/upper/{name}")
+            changed, copy = f"{source}/upper/{name}", f"{target}/upper/{name}"
+            os.makedirs(os.path.dirname(copy), exist_ok=True)
+            if name == "usr":
+                trees.copy_without_stubs(changed, copy, [f"{each}/usr" for each in below])
+            else:
+                trees.copy(changed, copy)
 
 
 def _write_together(
@@ -153,7 +170,7 @@ def _write_together(
         trees.copy(lowest, f"{target}/root")
         for root in (*reversed(others), f"{folder}/root"):
             trees.lay_over(root, f"{target}/root", keep_marks=False)
-    for each in (*(layers.path(one) for one in reversed(chain)), folder):
+    for each in (*(layers.path(one) for one in reversed(chain)), f"{target}/own"):
         for name in _changed(each):
             merged = f"{target}/upper/{name}"
             if os.path.isdir(merged):

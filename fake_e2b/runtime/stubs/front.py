@@ -19,7 +19,8 @@ _PROGRAM = Path(program.__file__)
 _LONGEST_FIRST_LINE = 120
 _PIECE = 1 << 20
 _HEAD = 1024
-_TEXT_OF_LINK = ".link"
+TEXT_OF_LINK = ".link"
+"""Ends the name of what keeps the text of a link that is covered."""
 
 
 @cache
@@ -45,6 +46,16 @@ def program_text(where: str, fronts: Mapping[str, str], sandboxes: str = "") -> 
     return f"{first}{program.MARK.decode()}\n{text}"
 
 
+def covered_folder(aside: str, folder: str) -> str:
+    """Where, below `aside`, the programs are that stubs cover in a folder."""
+    return f"{aside}/{folder.strip('/').replace('/', '-') or 'programs'}"
+
+
+def is_stub_text(head: bytes) -> bool:
+    """Whether a file that begins like that is a stub."""
+    return program.MARK in head
+
+
 class Front:
     """The folders of one set of files that come first on PATH.
 
@@ -68,10 +79,7 @@ class Front:
         prefix: str = "",
     ) -> None:
         self._files = files
-        self._covers = {
-            folder: f"{aside}/{folder.strip('/').replace('/', '-') or 'programs'}"
-            for folder in folders
-        }
+        self._covers = {folder: covered_folder(aside, folder) for folder in folders}
         self._aside = aside
         fronts = {
             (prefix + folder).rstrip("/"): prefix + covered
@@ -83,11 +91,18 @@ class Front:
     def show(self, names: frozenset[str]) -> None:
         """Have stubs of these names in front, and no others; blocking.
 
+        What was installed over a stub is covered again.
+
         Raises:
             OSError: They cannot be put there.
         """
         there = self._find() if self._names is None else self._names
         self._names = None  # until all is done
+        for name in sorted(there & names):
+            for folder in self._covers:
+                if not self._is_ours(_join(folder, name)):
+                    self._forget(folder, name)
+                    self._cover(folder, name)
         for name in sorted(there - names):
             for folder in self._covers:
                 self._uncover(folder, name)
@@ -129,7 +144,7 @@ class Front:
         if stat.S_ISLNK(files.lstat(path).mode):
             text = files.readlink(path)
             files.symlink(os.path.normpath(os.path.join(folder, text)), kept, ROOT)
-            files.symlink(text, kept + _TEXT_OF_LINK, ROOT)
+            files.symlink(text, kept + TEXT_OF_LINK, ROOT)
             return
         try:
             files.rename(path, kept)
@@ -147,13 +162,19 @@ class Front:
         files, path, kept = self._files, _join(folder, name), f"{self._covers[folder]}/{name}"
         if not self._is_stub(path):
             return  # something was installed over it
-        if self._exists(kept + _TEXT_OF_LINK):
+        if self._exists(kept + TEXT_OF_LINK):
             files.remove(path)
-            files.symlink(files.readlink(kept + _TEXT_OF_LINK), path, ROOT)
+            files.symlink(files.readlink(kept + TEXT_OF_LINK), path, ROOT)
         elif self._exists(kept):
             files.rename(kept, path)
         else:
             files.remove(path)
+
+    def _forget(self, folder: str, name: str) -> None:
+        """What is kept aside came back no more: something else took its place."""
+        kept = f"{self._covers[folder]}/{name}"
+        for path in (kept, kept + TEXT_OF_LINK):
+            self._files.remove(path)
 
     def _make_folders(self, path: str) -> None:
         for end in range(1, len(path) + 1):
@@ -167,12 +188,20 @@ class Front:
             return False
         return True
 
+    def _is_ours(self, path: str) -> bool:
+        """Whether it looks like what was put there: asked often, so not read."""
+        try:
+            found = self._files.lstat(path)
+        except OSError:
+            return False
+        return stat.S_ISREG(found.mode) and found.size == len(self._text)
+
     def _is_stub(self, path: str) -> bool:
         try:
             if not stat.S_ISREG(self._files.lstat(path).mode):
                 return False
             with self._files.open_read(path) as file:
-                return program.MARK in file.read(_HEAD)
+                return is_stub_text(file.read(_HEAD))
         except OSError:
             return False
 
