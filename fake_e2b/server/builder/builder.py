@@ -302,7 +302,7 @@ class TemplateBuilder:
     ) -> AsyncIterator[Downloads | None]:
         """Programs that would download are stood in for, and so is what tests have stubbed.
 
-        Not for longer: what stands in must not be kept with the files.
+        What stands in stays in the guest for the next step; it is not kept with the files.
         """
         if not needed:
             yield None
@@ -314,7 +314,6 @@ class TemplateBuilder:
         downloads = Downloads(self._network, guest, owner, has_services=has_services)
         await self._stubs.reach(site, guest, downloads)
         yield downloads
-        await self._stubs.leave(guest)
 
     @asynccontextmanager
     async def _ending(self, work: _Work) -> AsyncIterator[None]:

@@ -122,25 +122,16 @@ class Stubs:
     async def reach(self, site: Site, guest: Guest, otherwise: Otherwise | None = None) -> None:
         """A guest has come up, which stubs may be for; before it runs any program.
 
+        Again for one that is known, in which others than the stubs may have changed things.
+
         Args:
-            otherwise: Answers there what no stub does.
+            otherwise: Answers there what no stub does, in the place of who did so far.
         """
         self._guests[guest] = site
         if otherwise is not None and otherwise.programs:
             self._otherwise[guest] = otherwise
         if self._used or guest in self._otherwise:
             await self._show(guest, site)
-
-    async def leave(self, guest: Guest) -> None:
-        """Take every stub out of a guest again: its files are about to be kept.
-
-        Raises:
-            OSError: The guest has ended, or its files cannot be written.
-        """
-        self._guests.pop(guest, None)
-        if self._otherwise.pop(guest, None) is not None or self._used:
-            async with self._turns.setdefault(guest, asyncio.Lock()):
-                await guest.intercept(frozenset(), lambda descriptor: None)
 
     async def _reach_all(self) -> None:
         alive = [(guest, site) for guest, site in self._guests.items() if guest.alive]
@@ -156,7 +147,8 @@ class Stubs:
                 programs |= otherwise.programs
             try:
                 await guest.intercept(
-                    programs, lambda descriptor: self._called(site, descriptor, otherwise)
+                    programs,
+                    lambda descriptor: self._called(site, descriptor, self._otherwise.get(guest)),
                 )
             except OSError as error:
                 if guest.alive:
