@@ -62,7 +62,8 @@ class _Work:
     """One build under way.
 
     Attributes:
-        layer_id: What its guest was started on, or what stands after the last step done.
+        layer_id: What its guest was started on, or what stands after the last step done; held by
+            the build, for a cache or a template may let it go at any time.
         guest: Where steps are done; None until one is.
     """
 
@@ -150,12 +151,20 @@ class TemplateBuilder:
             context = Context("user" if order.user_by_default else "root")
             if order.user_by_default:
                 say("[base] DEFAULT USER user", BASE_STEP)
+        if layer_id is not None:
+            await self._runtime.hold(layer_id)
         work = _Work(
             team, template, order, say, setup, layer_id, context, f"build-{next(self._numbers)}"
         )
-        async with self._ending(work):
-            await self._steps(work, key)
-            return await self._finish(work)
+        try:
+            async with self._ending(work):
+                await self._steps(work, key)
+                setup = await self._finish(work)
+        except BaseException:
+            if work.layer_id is not None:
+                await self._runtime.release(work.layer_id)
+            raise
+        return Built(work.layer_id, setup)
 
     def _base(self, team: Team, order: Order) -> Build | None:
         if not order.from_template:
@@ -189,7 +198,8 @@ class TemplateBuilder:
             prefix = "CACHED " if cached else ""
             work.say(f"{prefix}[builder {at}/{len(steps)}] {step.shown} [{key}]", number)
             if kept is not None:
-                work.layer_id, work.context = kept.layer_id, kept.context
+                await self._stand_on(work, kept.layer_id)
+                work.context = kept.context
                 continue
             guest = await self._guest(work)
 
@@ -203,13 +213,23 @@ class TemplateBuilder:
                 work.context = await do(step, work.context, kitchen)
             if downloads is not None and downloads.services:
                 work.context = await install(downloads.services, work.context, kitchen)
-            await self._keep(work, key, changed=touches_files(step))
+            if touches_files(step):
+                work.layer_id, before = await self._capture(work.name), work.layer_id
+                if before is not None:
+                    await self._runtime.release(before)
+            await self._keep(work, key)
 
-    async def _keep(self, work: _Work, key: str, *, changed: bool) -> None:
+    async def _stand_on(self, work: _Work, layer_id: LayerID | None) -> None:
+        """Hold that layer in place of the one so far; nothing happens between."""
+        if layer_id is not None:
+            await self._runtime.hold(layer_id)
+        if work.layer_id is not None:
+            await self._runtime.release(work.layer_id)
+        work.layer_id = layer_id
+
+    async def _keep(self, work: _Work, key: str) -> None:
         """Keep what stands after a step that was done."""
-        if changed:
-            work.layer_id = await self._capture(work.name)
-        elif work.layer_id is not None:
+        if work.layer_id is not None:
             await self._runtime.hold(work.layer_id)
         await self.cache.keep(work.team.team_id, key, Kept(work.layer_id, work.context))
 
@@ -238,7 +258,7 @@ class TemplateBuilder:
                 raise
         return work.guest
 
-    async def _finish(self, work: _Work) -> Built:
+    async def _finish(self, work: _Work) -> Setup:
         order, context = work.order, work.context
         work.say("[finalize] Finalizing template build", FINAL_STEP)
         start = work.setup.start
@@ -259,17 +279,9 @@ class TemplateBuilder:
             context.services,
             desktop=work.setup.desktop,
         )
-        layer_id = work.layer_id
-        if layer_id is not None:
-            await self._runtime.hold(layer_id)
-        try:
-            if start is not None:
-                await self._prove(work, setup, start)
-        except BaseException:
-            if layer_id is not None:
-                await self._runtime.release(layer_id)
-            raise
-        return Built(layer_id, setup)
+        if start is not None:
+            await self._prove(work, setup, start)
+        return setup
 
     async def _prove(self, work: _Work, setup: Setup, start: Start) -> None:
         """Run the start command once, as the service does, and wait until it is ready."""

@@ -1,6 +1,6 @@
 """Layers of steps that were done, by what led to them, so that nothing is done twice.
 
-Fact: templates.build.cache
+Facts: templates.build.cache, templates.build.cache.held
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class LayerCache:
         self._kept: OrderedDict[tuple[str, str], Kept] = OrderedDict()
 
     def find(self, team_id: str, key: str) -> Kept | None:
-        """What a step of that key has left."""
+        """What a step of that key has left; hold its layer before anything else happens."""
         kept = self._kept.get((team_id, key))
         if kept is not None:
             self._kept.move_to_end((team_id, key))

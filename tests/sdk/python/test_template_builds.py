@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,7 +26,8 @@ from e2b.exceptions import BuildException, FileUploadException, RateLimitExcepti
 from e2b.template.types import BuildInfo
 
 from fake_e2b import FakeE2B, UsageError, effects
-from fake_e2b.domain.ports import Capability
+from fake_e2b.domain.ports import Capability, Guest, LayerID
+from fake_e2b.server.builder import cache
 from tests.helpers.waiting import wait_until
 from tests.sdk.python.conftest import needs
 
@@ -279,6 +282,34 @@ def test_a_stub_answers_before_that(fake: FakeE2B, build: Build) -> None:
     with fake.commands.stub(pattern="pip install *", stdout="Successfully installed numpy\n"):
         build(Template().from_image("x").pip_install("numpy"))
     assert "[builder 1/1] [stdout]: Successfully installed numpy" in build.told
+
+
+def test_a_kept_layer_may_go_while_one_is_built_upon_it(
+    fake: FakeE2B, build: Build, api: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = build(Template().from_image("x").run_cmd("echo first > first"), "first")
+    # From now on the cache alone needs its layer.
+    assert api.delete(f"/templates/{first.template_id}").status_code == 204
+    begun, go_on = threading.Event(), threading.Event()
+    runtime = fake._fake().runtime
+    create = runtime.create
+
+    async def late(name: str, *, base: LayerID | None = None) -> Guest:
+        if base is not None:
+            begun.set()
+            await asyncio.to_thread(go_on.wait, 30)
+        return await create(name, base=base)
+
+    monkeypatch.setattr(cache, "MOST_KEPT", 1)
+    monkeypatch.setattr(runtime, "create", late)
+    upon = Template().from_image("x").run_cmd("echo first > first").run_cmd("cp first second")
+    info = Template.build_in_background(upon, "upon")
+    assert begun.wait(30)
+    build(Template().from_image("x").run_cmd("echo other"), "other")
+    go_on.set()
+    wait_until(lambda: Template.get_build_status(info).status is not TemplateBuildStatus.BUILDING)
+    monkeypatch.undo()
+    assert Sandbox.create("upon").files.read("second") == "first\n"
 
 
 def test_downloads_can_be_refused() -> None:
