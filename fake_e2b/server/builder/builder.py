@@ -65,6 +65,7 @@ class _Work:
         layer_id: What its guest was started on, or what stands after the last step done; held by
             the build, for a cache or a template may let it go at any time.
         guest: Where steps are done; None until one is.
+        stubbed: Whether a stub answered a step: what stands then is of one test alone.
     """
 
     team: Team
@@ -76,6 +77,12 @@ class _Work:
     context: Context
     name: str
     guest: Guest | None = None
+    stubbed: bool = False
+
+    @property
+    def site(self) -> Site:
+        """Where its programs are called, as stubs tell places apart."""
+        return Site(None, {}, frozenset({self.template.template_id, self.template.alias}))
 
 
 class TemplateBuilder:
@@ -193,7 +200,8 @@ class TemplateBuilder:
         ):
             number = str(at)
             cached = cached and not step.force
-            kept = self.cache.find(work.team.team_id, key) if cached else None
+            stubbed = self._stubs.programs(work.site) if runs_programs(step) else frozenset()
+            kept = self.cache.find(work.team.team_id, key, stubbed) if cached else None
             cached = kept is not None
             prefix = "CACHED " if cached else ""
             work.say(f"{prefix}[builder {at}/{len(steps)}] {step.shown} [{key}]", number)
@@ -217,7 +225,12 @@ class TemplateBuilder:
                 work.layer_id, before = await self._capture(work.name), work.layer_id
                 if before is not None:
                     await self._runtime.release(before)
-            await self._keep(work, key)
+            if downloads is None:
+                await self._keep(work, key)
+            else:
+                work.stubbed = work.stubbed or downloads.stubbed
+                watched = downloads.programs | (stubbed & self._stubs.programs(work.site))
+                await self._keep(work, key, watched, frozenset(downloads.called))
 
     async def _stand_on(self, work: _Work, layer_id: LayerID | None) -> None:
         """Hold that layer in place of the one so far; nothing happens between."""
@@ -227,11 +240,20 @@ class TemplateBuilder:
             await self._runtime.release(work.layer_id)
         work.layer_id = layer_id
 
-    async def _keep(self, work: _Work, key: str) -> None:
-        """Keep what stands after a step that was done."""
+    async def _keep(
+        self,
+        work: _Work,
+        key: str,
+        watched: frozenset[str] = frozenset(),
+        called: frozenset[str] = frozenset(),
+    ) -> None:
+        """Keep what stands after a step that was done, if it would come of it again."""
+        if work.stubbed:
+            return
         if work.layer_id is not None:
             await self._runtime.hold(work.layer_id)
-        await self.cache.keep(work.team.team_id, key, Kept(work.layer_id, work.context))
+        kept = Kept(work.layer_id, work.context, watched, called)
+        await self.cache.keep(work.team.team_id, key, kept)
 
     async def _capture(self, name: str) -> LayerID:
         """A guest's files as a layer; of a build that is cancelled meanwhile, none stays."""
@@ -319,12 +341,11 @@ class TemplateBuilder:
         if not needed:
             yield None
             return
-        site = Site(None, {}, frozenset({work.template.template_id, work.template.alias}))
         owner = guest.lookup_user(work.context.user) or ROOT
         # Where ports are the machine's own, so would be its services.
         has_services = Capability.OWN_PORTS in self._runtime.capabilities
         downloads = Downloads(self._network, guest, owner, has_services=has_services)
-        await self._stubs.reach(site, guest, downloads)
+        await self._stubs.reach(work.site, guest, downloads)
         yield downloads
 
     @asynccontextmanager

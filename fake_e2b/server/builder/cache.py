@@ -1,6 +1,6 @@
 """Layers of steps that were done, by what led to them, so that nothing is done twice.
 
-Facts: templates.build.cache, templates.build.cache.held
+Facts: templates.build.cache, templates.build.cache.stubs, templates.build.cache.held
 """
 
 from __future__ import annotations
@@ -17,10 +17,21 @@ MOST_KEPT = 200
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What stands after a step: its files (None: the machine's own) and the context."""
+    """What stands after a step: its files (None: the machine's own) and the context.
+
+    Attributes:
+        watched: The programs whose calls were noticed while it was done.
+        called: Those of them that were called, of which no stub answered.
+    """
 
     layer_id: LayerID | None
     context: Context
+    watched: frozenset[str] = frozenset()
+    called: frozenset[str] = frozenset()
+
+    def would_ask(self, stubbed: frozenset[str]) -> bool:
+        """Whether, done again, the step might ask the stubs of these programs."""
+        return not stubbed <= self.watched or bool(stubbed & self.called)
 
 
 class LayerCache:
@@ -34,11 +45,16 @@ class LayerCache:
         self._release = release
         self._kept: OrderedDict[tuple[str, str], Kept] = OrderedDict()
 
-    def find(self, team_id: str, key: str) -> Kept | None:
-        """What a step of that key has left; hold its layer before anything else happens."""
+    def find(self, team_id: str, key: str, stubbed: frozenset[str]) -> Kept | None:
+        """What a step of that key has left; hold its layer before anything else happens.
+
+        Args:
+            stubbed: The programs for which a test has stubs now, which must not be passed by.
+        """
         kept = self._kept.get((team_id, key))
-        if kept is not None:
-            self._kept.move_to_end((team_id, key))
+        if kept is None or kept.would_ask(stubbed):
+            return None
+        self._kept.move_to_end((team_id, key))
         return kept
 
     async def keep(self, team_id: str, key: str, kept: Kept) -> None:

@@ -34,6 +34,8 @@ class Downloads:
 
     Attributes:
         services: Names in `services.SERVICES` that would have been installed.
+        called: The programs that were called and that no stub answered.
+        stubbed: Whether a stub answered any.
     """
 
     def __init__(
@@ -45,11 +47,20 @@ class Downloads:
         self._owner = owner
         self._has_services = has_services
         self.services: set[str] = set()
+        self.called: set[str] = set()
+        self.stubbed = False
 
     @property
     def programs(self) -> frozenset[str]:
         """The programs that it answers for."""
         return frozenset() if self._mode == "allow" else PROGRAMS
+
+    def heard(self, command: Command, *, by_stub: bool) -> None:
+        """See `Otherwise.heard`."""
+        if by_stub:
+            self.stubbed = True
+        else:
+            self.called.add(command.argv[0])
 
     def answer(self, command: Command) -> StubAnswer | None:
         """What the program says; None: let the real one run."""

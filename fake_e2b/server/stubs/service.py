@@ -38,6 +38,10 @@ class Otherwise(Protocol):
         """What is said, and with which code it ends; None: let the real program run."""
         ...
 
+    def heard(self, command: Command, *, by_stub: bool) -> None:
+        """Told of every call in the guest, and whether a stub answers it."""
+        ...
+
 
 class Stubs:
     """Stubs, the guests that have them, and the calls that are being answered.
@@ -133,6 +137,11 @@ class Stubs:
         if self._used or guest in self._otherwise:
             await self._show(guest, site)
 
+    def programs(self, site: Site) -> frozenset[str]:
+        """The programs for which there are stubs at a place."""
+        with self._lock:
+            return self._table.programs(site)
+
     async def _reach_all(self) -> None:
         alive = [(guest, site) for guest, site in self._guests.items() if guest.alive]
         await asyncio.gather(*(self._show(guest, site) for guest, site in alive))
@@ -141,8 +150,7 @@ class Stubs:
         turn = self._turns.setdefault(guest, asyncio.Lock())
         otherwise = self._otherwise.get(guest)
         async with turn:
-            with self._lock:
-                programs = self._table.programs(site)
+            programs = self.programs(site)
             if otherwise is not None:
                 programs |= otherwise.programs
             try:
@@ -208,6 +216,8 @@ class Stubs:
         )
         note = Note(self._journal, loop, self._real_clock, command)
         chosen = self._choose(site, command, line, note)
+        if otherwise is not None:
+            otherwise.heard(command, by_stub=chosen != "nobody")
         if chosen == "nobody":
             declared = None if otherwise is None else otherwise.answer(command)
             if declared is None:

@@ -284,6 +284,40 @@ def test_a_stub_answers_before_that(fake: FakeE2B, build: Build) -> None:
     assert "[builder 1/1] [stdout]: Successfully installed numpy" in build.told
 
 
+def test_what_a_stub_answered_is_not_cached(fake: FakeE2B, build: Build, context: Path) -> None:
+    def said() -> str:
+        made = Template(file_context_path=context).from_image("x")
+        made = made.run_cmd("echo before").run_cmd("pip install numpy > said")
+        build(made.copy("single.txt", "single.txt").run_cmd("cp said copied"))
+        with Sandbox.create("mine") as sandbox:
+            return sandbox.files.read("said") + sandbox.files.read("copied")
+
+    assert said() == ""
+    for word in ("one\n", "two\n"):
+        with fake.commands.stub("pip install numpy", stdout=word) as stub:
+            assert said() == word * 2
+        assert len(stub.calls) == 1
+        assert build.text.count("CACHED [builder") == 1
+    assert said() == ""
+    assert build.text.count("CACHED [builder") == 4
+
+
+def test_stubs_that_a_build_does_not_ask_leave_its_cache(fake: FakeE2B, build: Build) -> None:
+    template = Template().from_image("x").run_cmd("echo one").run_cmd("pip install numpy")
+    build(template)
+    with fake.commands.stub("npm"):
+        build(template)
+        assert build.text.count("CACHED [builder") == 2
+    with fake.commands.stub("deploy"):
+        # Nobody looked whether it was called.
+        build(template)
+        assert build.text.count("CACHED [builder") == 0
+        build(template)
+        assert build.text.count("CACHED [builder") == 2
+    build(template)
+    assert build.text.count("CACHED [builder") == 2
+
+
 def test_a_kept_layer_may_go_while_one_is_built_upon_it(
     fake: FakeE2B, build: Build, api: httpx.Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
