@@ -117,7 +117,7 @@ class Stubs:
             return [record.value() for record in stub.records]
 
     def programs(self, site: Site) -> frozenset[str]:
-        """Those that stubs stand in for in a sandbox."""
+        """Those that stubs stand in for at a place."""
         with self._lock:
             return self._table.programs(site)
 
@@ -136,11 +136,6 @@ class Stubs:
             self._otherwise[guest] = otherwise
         if self._used or guest in self._otherwise:
             await self._show(guest, site)
-
-    def programs(self, site: Site) -> frozenset[str]:
-        """The programs for which there are stubs at a place."""
-        with self._lock:
-            return self._table.programs(site)
 
     async def _reach_all(self) -> None:
         alive = [(guest, site) for guest, site in self._guests.items() if guest.alive]
