@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response
 
 from fake_e2b.admin.parts import AdminParts, Page
 from fake_e2b.admin.query import json_object
-from fake_e2b.admin.state import clock_shown
+from fake_e2b.admin.state import clock_shown, webhook_shown
 from fake_e2b.domain.clock import duration_ns
 from fake_e2b.domain.due import Happening
 from fake_e2b.domain.errors import UsageError
@@ -74,6 +74,7 @@ def _moved(parts: AdminParts, happened: Sequence[Happening]) -> Response:
             "at": format_instant(each.at_ns),
             "outcome": each.outcome,
             "sandboxID": each.sandbox_id,
+            **webhook_shown(each),
         }
         for each in happened
     ]

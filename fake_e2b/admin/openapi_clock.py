@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from fake_e2b.admin.described import (
     INSTANT,
@@ -15,6 +15,7 @@ from fake_e2b.admin.described import (
     reference,
 )
 from fake_e2b.domain.clock import LATEST_S
+from fake_e2b.domain.due import Action, Outcome
 
 _CLOCK = {
     "mode": {"type": "string", "enum": ["frozen", "following"]},
@@ -61,12 +62,17 @@ def clock_schemas() -> dict[str, Any]:
         },
         "FakeSetClock": {**an_object(to=INSTANT), "additionalProperties": False},
         "FakeMoved": an_object(**_CLOCK, happened=array(reference("FakeHappening"))),
-        "FakeDeadline": an_object(
-            at=INSTANT, action={"type": "string", "enum": ["kill", "pause"]}, sandboxID=STRING
-        ),
-        "FakeHappening": an_object(
-            at=INSTANT,
-            outcome={"type": "string", "enum": ["killed", "paused"]},
-            sandboxID=STRING,
-        ),
+        "FakeDeadline": _maybe_a_webhooks(at=INSTANT, action=_one_of(Action), sandboxID=STRING),
+        "FakeHappening": _maybe_a_webhooks(at=INSTANT, outcome=_one_of(Outcome), sandboxID=STRING),
     }
+
+
+def _one_of(names: Any) -> dict[str, Any]:
+    return {"type": "string", "enum": list(get_args(names))}
+
+
+def _maybe_a_webhooks(**properties: Any) -> dict[str, Any]:
+    """An object with all of these, and the ID of a webhook where an event went to one."""
+    made = an_object(**properties)
+    made["properties"]["webhookID"] = STRING
+    return made

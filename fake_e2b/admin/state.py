@@ -9,6 +9,7 @@ from starlette.responses import JSONResponse, Response
 
 from fake_e2b._version import __version__
 from fake_e2b.admin.parts import AdminParts
+from fake_e2b.domain.due import Deadline, Happening
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.wire.timestamps import format_instant
 
@@ -64,8 +65,14 @@ def clock_shown(parts: AdminParts) -> dict[str, Any]:
             "at": format_instant(due.at_ns),
             "action": due.action,
             "sandboxID": due.sandbox_id,
+            **webhook_shown(due),
         },
     }
+
+
+def webhook_shown(each: Deadline | Happening) -> dict[str, str]:
+    """To which webhook an event goes, or went, once more."""
+    return {} if each.webhook_id is None else {"webhookID": each.webhook_id}
 
 
 def _sandbox_shown(sandbox: Sandbox) -> dict[str, Any]:

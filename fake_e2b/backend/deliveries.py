@@ -8,11 +8,12 @@ from __future__ import annotations
 import heapq
 import itertools
 from collections import deque
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Awaitable, Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from fake_e2b.domain.clock import SECOND_NS, Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind
+from fake_e2b.domain.due import Deadline
 from fake_e2b.domain.event import EventType, SandboxEvent
 from fake_e2b.domain.webhook import MOST_TRIES, RETRY_AFTER_NS, Attempt, Delivery, Webhook
 
@@ -44,6 +45,15 @@ class Stats:
     maximum_ms: int | None
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A further try that is under way since `at_ns`; see `Deliveries.on_delivery` for `over`."""
+
+    at_ns: int
+    delivery: Delivery
+    over: Awaitable[Attempt | None]
+
+
 class Deliveries:
     """Those of all webhooks. Who sends them is told by `on_delivery`, and tells `attempted`.
 
@@ -56,11 +66,16 @@ class Deliveries:
         self._log: deque[_Numbered] = deque(maxlen=ATTEMPTS_REMEMBERED)
         self._numbers = itertools.count(1)
         self._retries: list[tuple[int, int, Delivery]] = []
-        self._deliver: Callable[[Delivery], None] = lambda delivery: None
+        self._deliver: Callable[[Delivery], Awaitable[Attempt | None]] = _undelivered
         self._listeners: list[Callable[[], None]] = []
 
-    def on_delivery(self, deliver: Callable[[Delivery], None]) -> None:
-        """Call `deliver`, and no other, with everything that is to be sent."""
+    def on_delivery(self, deliver: Callable[[Delivery], Awaitable[Attempt | None]]) -> None:
+        """Call `deliver`, and no other, with everything that is to be sent.
+
+        Args:
+            deliver: Begins a try. What it returns gives the try when it is over, or None when it
+                was broken off; nobody need await it.
+        """
         self._deliver = deliver
 
     def on_deadline_change(self, listener: Callable[[], None]) -> None:
@@ -87,19 +102,27 @@ class Deliveries:
         for listener in self._listeners:
             listener()
 
-    def next_retry_ns(self) -> int | None:
+    def next_deadline(self) -> Deadline | None:
         """When something is tried again; None when nothing is."""
         while self._retries and not stands(self._retries[0][2]):
             heapq.heappop(self._retries)
-        return self._retries[0][0] if self._retries else None
+        if not self._retries:
+            return None
+        at_ns, _, delivery = self._retries[0]
+        return Deadline(at_ns, "deliver", delivery.event.sandbox_id, delivery.webhook.webhook_id)
 
-    def run_due(self) -> None:
-        """Try again what is due."""
-        now_ns = self._clock.now_ns()
+    def run_due(self) -> list[Begun]:
+        """Try again what is due; the tries are under way when this returns."""
+        now_ns, begun = self._clock.now_ns(), []
         while self._retries and self._retries[0][0] <= now_ns:
             delivery = heapq.heappop(self._retries)[2]
             if stands(delivery):
-                self._deliver(delivery)
+                begun.append(Begun(now_ns, delivery, self._deliver(delivery)))
+        return begun
+
+    def attempts(self) -> list[Attempt]:
+        """All tries that are remembered, oldest first."""
+        return [attempt for _, attempt in self._log]
 
     def page(
         self,
@@ -176,6 +199,10 @@ class Deliveries:
         """Forget everything that was tried or is to be."""
         self._log.clear()
         self._retries.clear()
+
+
+def _undelivered(delivery: Delivery) -> Awaitable[Attempt | None]:
+    raise RuntimeError(f"nobody delivers {delivery}")
 
 
 def stands(delivery: Delivery) -> bool:

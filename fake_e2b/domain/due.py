@@ -12,8 +12,8 @@ from typing import Literal
 from fake_e2b.domain.clock import to_datetime
 from fake_e2b.domain.ids import SandboxID
 
-Action = Literal["kill", "pause"]
-Outcome = Literal["killed", "paused"]
+Action = Literal["kill", "pause", "deliver"]
+Outcome = Literal["killed", "paused", "delivered", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +22,15 @@ class Deadline:
 
     Attributes:
         at_ns: When; see `fake_e2b.domain.clock`.
-        action: ``"kill"`` or ``"pause"``.
-        sandbox_id: To which sandbox.
+        action: ``"kill"``, ``"pause"``, or ``"deliver"``: an event goes to a webhook once more.
+        sandbox_id: To which sandbox; for ``"deliver"``, of which the event tells.
+        webhook_id: For ``"deliver"``, to which webhook.
     """
 
     at_ns: int
     action: Action
     sandbox_id: SandboxID
+    webhook_id: str | None = None
 
     @property
     def at(self) -> datetime:
@@ -43,13 +45,16 @@ class Happening:
     Attributes:
         at_ns: When, by the fake's clock.
         outcome: What became of the sandbox: ``"killed"`` or ``"paused"``. One that should have been
-            paused and could not be is killed.
-        sandbox_id: Which sandbox.
+            paused and could not be is killed. Of an event that went to a webhook once more:
+            ``"delivered"`` or ``"failed"``.
+        sandbox_id: Which sandbox, or of which the event tells.
+        webhook_id: To which webhook the event went.
     """
 
     at_ns: int
     outcome: Outcome
     sandbox_id: SandboxID
+    webhook_id: str | None = None
 
     @property
     def at(self) -> datetime:

@@ -143,7 +143,7 @@ class Fake:
         self.backend.sandboxes.on_departure(open_requests.cut)
         self.backend.sandboxes.on_expiry(self._note_expiry)
         self.backend.sandboxes.on_event(self.happened.lifecycle)
-        self._courier = Courier(
+        self.courier = Courier(
             self.backend.deliveries,
             Receivers(remote=settings.remote_webhooks, timeout_s=settings.webhook_timeout_s),
             ids=self.ids,
@@ -152,9 +152,9 @@ class Fake:
             note=self.happened.delivery,
             on_error=self._note_failure,
         )
-        due = AllDue(self.backend.sandboxes, self.backend.deliveries)
-        self._reaper = Reaper(due, self.clock, self._note_failure)
-        self.timekeeper = Timekeeper(self.clock, due, self._reaper, self._courier.settle)
+        self.due = AllDue(self.backend.sandboxes, self.backend.deliveries)
+        self._reaper = Reaper(self.due, self.clock, self._note_failure)
+        self.timekeeper = Timekeeper(self.clock, self.due, self._reaper, self.courier.settle)
         self._index = StoreIndex(self.backend.sandboxes)
         self.app: App = Gateway(
             Planes(
@@ -210,7 +210,7 @@ class Fake:
             sandboxes=self.sandboxes,
             env=lambda: self.env,
             timekeeper=self.timekeeper,
-            next_deadline=self.backend.sandboxes.next_deadline,
+            next_deadline=self.due.next_deadline,
             rules=self.steering.rules,
             stubs=self.stubs,
             gate=self.steering.gates.gate,
@@ -255,7 +255,7 @@ class Fake:
     async def _stop_deliveries(self) -> None:
         # First, so that nobody is told of the end of what is then ended.
         self.backend.webhooks.clear()
-        await self._courier.close()
+        await self.courier.close()
 
     def _begin_profile(self) -> None:
         if self._profile is not None:

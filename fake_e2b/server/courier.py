@@ -42,32 +42,42 @@ class Courier:
         self._keys = keys
         self._note = note
         self._on_error = on_error
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[Attempt | None]] = set()
         self._room = asyncio.Semaphore(_AT_ONCE)
         deliveries.on_delivery(self._begin)
 
-    def _begin(self, delivery: Delivery) -> None:
-        task = asyncio.get_running_loop().create_task(
-            self._deliver(delivery), name="fake-e2b webhook"
-        )
+    def _begin(self, delivery: Delivery) -> asyncio.Future[Attempt | None]:
+        loop = asyncio.get_running_loop()
+        task = loop.create_task(self._deliver(delivery), name="fake-e2b webhook")
+        over: asyncio.Future[Attempt | None] = loop.create_future()
         self._tasks.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(lambda task: self._ended(task, over))
+        return over
 
-    async def _deliver(self, delivery: Delivery) -> None:
+    async def _deliver(self, delivery: Delivery) -> Attempt | None:
         sent = letter(delivery.webhook, delivery.event, self._ids.uuid(), self._keys)
         async with self._room:
             if not stands(delivery):
-                return
+                return None
             at_ns = self._clock.now_ns()
             reply = await self._receivers.post(sent)
         attempt = Attempt(delivery, sent, reply, at_ns)
         self._deliveries.attempted(attempt)
         self._note(attempt)
+        return attempt
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _ended(
+        self, task: asyncio.Task[Attempt | None], over: asyncio.Future[Attempt | None]
+    ) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            self._on_error(error)
+        attempt = None
+        if not task.cancelled():
+            if (error := task.exception()) is not None:
+                self._on_error(error)
+            else:
+                attempt = task.result()
+        if not over.done():  # whoever waited may have been cancelled, and it along
+            over.set_result(attempt)
 
     async def settle(self) -> None:
         """Return when nothing is under way."""

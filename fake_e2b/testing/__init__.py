@@ -13,6 +13,7 @@ from fake_e2b.testing.gates import FakeGates, Gate, GateTimeoutError
 from fake_e2b.testing.journal import FakeJournal, JournalFile, JournalMismatchError
 from fake_e2b.testing.leaks import FakeE2BLeakWarning, FakeE2BMisuseWarning, running_sandboxes
 from fake_e2b.testing.profiles import Profile
+from fake_e2b.testing.webhooks import FakeWebhooks, WebhookDelivery
 
 __all__ = [
     "CallSite",
@@ -27,6 +28,7 @@ __all__ = [
     "FakeFaults",
     "FakeGates",
     "FakeJournal",
+    "FakeWebhooks",
     "Fault",
     "Finding",
     "FindingKind",
@@ -40,6 +42,7 @@ __all__ = [
     "RunningCall",
     "Stub",
     "StubCall",
+    "WebhookDelivery",
     "activated",
     "running_sandboxes",
 ]

@@ -88,7 +88,7 @@ class FakeClock:
         """What will happen next by itself and when; None if nothing will."""
 
         async def look(fake: Fake) -> Deadline | None:
-            return fake.backend.sandboxes.next_deadline()
+            return fake.due.next_deadline()
 
         return self._call(look)
 

@@ -38,6 +38,7 @@ from fake_e2b.testing.leaks import look_for_findings
 from fake_e2b.testing.sandbox import SandboxHandle, SandboxLike
 from fake_e2b.testing.sdk_age import TlsChoice, wants_tls
 from fake_e2b.testing.templates import SandboxTemplate
+from fake_e2b.testing.webhooks import FakeWebhooks
 from fake_e2b.wire.webhook_letter import WebhookKeys
 
 
@@ -178,6 +179,7 @@ class FakeE2B:
         self.faults = FakeFaults(self._fake_and_thread)
         self.gates = FakeGates(self._fake_and_thread, self.faults)
         self.commands = FakeCommands(self._fake_and_thread)
+        self.webhooks = FakeWebhooks(self._fake_and_thread)
 
     # -- life ------------------------------------------------------------------------------------
 
