@@ -222,6 +222,33 @@ class _Copier:
                 return
             start += os.pwrite(writing, data, start)
 
+    def has(self, target: str, source: str, found: os.stat_result) -> bool:
+        """Whether the target is such a file or link already, which then gets the same times.
+
+        Small ones alone: to compare is to read. A fresh file costs more, for the disk has to know.
+        """
+        try:
+            there = os.lstat(target)
+            if stat.S_ISLNK(found.st_mode) and stat.S_ISLNK(there.st_mode):
+                alike = os.readlink(target) == os.readlink(source)
+            else:
+                alike = (
+                    stat.S_ISREG(found.st_mode)
+                    and (there.st_mode, there.st_size) == (found.st_mode, found.st_size)
+                    and found.st_size <= _AT_ONCE
+                    and (there.st_nlink, found.st_nlink) == (1, 1)
+                    and not kept_xattrs(source)
+                    and not kept_xattrs(target)
+                    and _content(target) == _content(source)
+                )
+        except OSError:
+            return False
+        owners = (there.st_uid, there.st_gid) == (found.st_uid, found.st_gid)
+        if not alike or not owners:
+            return False
+        os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns), follow_symlinks=False)
+        return True
+
     def properties(self, source: str, target: str, found: os.stat_result) -> None:
         """Owner, attributes, mode and times; owners need root, as does nothing else."""
         link = stat.S_ISLNK(found.st_mode)
@@ -272,7 +299,7 @@ def lay_over(source: str, target: str, *, keep_marks: bool, exact: bool = False)
     Args:
         keep_marks: Keep the marks of removed names: something is still below `target`.
         exact: Remove what `source` has not: afterwards `target` is its copy. Folders that both
-            have stay the same folders.
+            have stay the same folders, and small files and links the same ones.
 
     Raises:
         OSError: `source` cannot be read, or `target` not be written.
@@ -284,7 +311,8 @@ def lay_over(source: str, target: str, *, keep_marks: bool, exact: bool = False)
         folder = pending.pop()
         merged.append(folder)
         source, target, found = folder
-        os.chmod(target, 0o700)  # for now: it may be closed to us
+        if not copier.really:
+            os.chmod(target, 0o700)  # for now: it may be closed to us
         extra = set(os.listdir(target)) if exact else set()
         for entry in copier.entries(source, found):
             extra.discard(entry.name)
@@ -295,6 +323,8 @@ def lay_over(source: str, target: str, *, keep_marks: bool, exact: bool = False)
                     continue
                 _remove(path)
                 copier.folder(entry.path, path)
+                continue
+            if exact and copier.has(path, entry.path, below):
                 continue
             _remove(path)
             if keep_marks or not is_mark(below):
@@ -316,6 +346,11 @@ def is_opaque(path: str) -> bool:
         return _HAS_XATTRS and os.getxattr(path, _OPAQUE, follow_symlinks=False) == b"y"
     except OSError:
         return False
+
+
+def _content(path: str) -> bytes:
+    with open(path, "rb", buffering=0, opener=lambda name, _: os.open(name, _READ)) as file:
+        return file.read(_AT_ONCE)
 
 
 def _is_real_folder(path: str) -> bool:
