@@ -68,13 +68,7 @@ class TemplateCatalog:
             ControlError: TEAM_MISMATCH.
         """
         _check_team(team, team_id)
-        newest_first = reversed(self._templates.owned_by(team))
-        rest = (
-            each
-            for each in newest_first
-            if after is None or (each.created_at_ns, str(each.template_id)) < after
-        )
-        found = list(islice(rest, limit + 1))
+        found = list(islice(self._templates.newest(team, after), limit + 1))
         more = len(found) > limit
         return TemplatePage(found[:limit], found[limit - 1] if more else None)
 

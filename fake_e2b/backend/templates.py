@@ -5,10 +5,11 @@ A bare name in a request is lower-cased and looked for as `Templates.find` says.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from bisect import bisect_left, insort
+from collections.abc import Callable, Iterator
 
 from fake_e2b.domain.control_errors import ControlError, ControlKind
-from fake_e2b.domain.ids import IdSource, TemplateID
+from fake_e2b.domain.ids import IdSource, TeamID, TemplateID
 from fake_e2b.domain.setup import Setup
 from fake_e2b.domain.team import Team
 from fake_e2b.domain.template import (
@@ -49,6 +50,7 @@ class Templates:
         self._by_id: dict[TemplateID, Template] = {}
         self._by_name: dict[tuple[str | None, str], Template] = {}
         self._lasting: list[Template] = []
+        self._shelves: dict[tuple[TeamID | None, bool], list[tuple[int, TemplateID]]] = {}
         for alias in PLATFORM_TEMPLATES:
             setup = Setup(interpreter=alias in _WITH_INTERPRETER, desktop=alias in _WITH_DESKTOP)
             template = Template(
@@ -69,16 +71,28 @@ class Templates:
 
     def add(self, template: Template) -> None:
         """Make a template known under its ID and its names."""
+        if template.template_id not in self._by_id:
+            insort(
+                self._shelf(template.team_id, is_snapshot=template.is_snapshot), _place(template)
+            )
         self._by_id[template.template_id] = template
         for alias in template.aliases:
             self._by_name[template.namespace, alias] = template
+
+    def _shelf(self, team_id: TeamID | None, *, is_snapshot: bool) -> list[tuple[int, TemplateID]]:
+        """Where a team's are in the order of their making, for a list is asked page by page."""
+        return self._shelves.setdefault((team_id, is_snapshot), [])
 
     def remove(self, template: Template) -> None:
         """Forget a template and free its names."""
         self.on_removed(template)
         del self._by_id[template.template_id]
-        for key in [key for key, owner in self._by_name.items() if owner is template]:
-            del self._by_name[key]
+        shelf = self._shelf(template.team_id, is_snapshot=template.is_snapshot)
+        del shelf[bisect_left(shelf, _place(template))]
+        for alias in template.aliases:
+            for key in ((template.namespace, alias), (None, alias)):
+                if self._by_name.get(key) is template:
+                    del self._by_name[key]
 
     def claim_bare_names(self, template: Template) -> None:
         """Let a template be found by its names without the namespace as well.
@@ -96,10 +110,18 @@ class Templates:
 
     def owned_by(self, team: Team) -> list[Template]:
         """The team's templates that are no snapshots, the oldest first."""
-        found = [
-            each for each in self._by_id.values() if _is_of(team, each) and not each.is_snapshot
-        ]
-        return sorted(found, key=lambda each: (each.created_at_ns, each.template_id))
+        shelf = self._shelf(team.team_id, is_snapshot=False)
+        return [self._by_id[template_id] for _, template_id in shelf]
+
+    def newest(self, team: Team, after: tuple[int, str] | None) -> Iterator[Template]:
+        """The same, the newest first.
+
+        Args:
+            after: Instant and ID of the one after which they begin; None begins with the newest.
+        """
+        shelf = self._shelf(team.team_id, is_snapshot=False)
+        end = len(shelf) if after is None else bisect_left(shelf, after)
+        return (self._by_id[shelf[at][1]] for at in range(end - 1, -1, -1))
 
     def defaults(self) -> list[Template]:
         """Those that the platform offers to everyone."""
@@ -107,8 +129,8 @@ class Templates:
 
     def snapshots(self, team: Team) -> list[Template]:
         """The team's templates that were made from sandboxes, the newest first."""
-        found = [each for each in self._by_id.values() if each.is_snapshot and _is_of(team, each)]
-        return sorted(found, key=lambda each: (each.created_at_ns, each.template_id), reverse=True)
+        shelf = self._shelf(team.team_id, is_snapshot=True)
+        return [self._by_id[template_id] for _, template_id in reversed(shelf)]
 
     def make_lasting(self, template: Template) -> None:
         """Let a template, as it is now, be there after every reset."""
@@ -228,3 +250,7 @@ class Templates:
 
 def _is_of(team: Team, template: Template) -> bool:
     return template.team_id == team.team_id
+
+
+def _place(template: Template) -> tuple[int, TemplateID]:
+    return template.created_at_ns, template.template_id
