@@ -9,6 +9,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
+import builds
 import copies
 import faults
 import journal
@@ -20,6 +21,8 @@ import webhooks
 from rows import Row, machine, put_into, table
 from servers import NoServerError, server
 
+MODULES = (measures, runtimes, ports, copies, builds, journal, faults, volumes, webhooks)
+"""In the order of the table."""
 README = Path(__file__).parents[2] / "README.md"
 
 
@@ -32,7 +35,7 @@ def main() -> None:
 
     rows: list[Row] = []
     with server("canned") as canned, server("fake") as fake:
-        for module in (measures, runtimes, ports, copies, journal, faults, volumes, webhooks):
+        for module in MODULES:
             for measure in module.MEASURES:
                 name = f"{module.__name__}.{measure.__name__}"
                 if options.only not in name:

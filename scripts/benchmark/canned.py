@@ -36,6 +36,27 @@ LISTED = [
     }
     for number in range(100)
 ]
+TEMPLATES = [
+    {
+        "templateID": f"{number:020d}",
+        "buildID": "8f2d5a9e-0c4b-4c55-9a52-6c3d8f0e7b11",
+        "cpuCount": 2,
+        "memoryMB": 1024,
+        "diskSizeMB": 1024,
+        "public": False,
+        "aliases": [f"t{number}"],
+        "names": [f"fake/t{number}"],
+        "createdAt": "2026-11-22T04:23:05.123456789Z",
+        "updatedAt": "2026-11-22T04:23:05.123456789Z",
+        "createdBy": None,
+        "lastSpawnedAt": None,
+        "spawnCount": 0,
+        "buildCount": 1,
+        "envdVersion": "0.6.13",
+        "buildStatus": "ready",
+    }
+    for number in range(100)
+]
 WRITTEN = [{"name": "small.txt", "path": "/home/user/small.txt", "type": "file"}]
 SMALL = b"x" * 100
 BLOCK = b"\0" * 65536
@@ -91,6 +112,8 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
             await _answer(send, 201, json.dumps(CREATED).encode())
         case "GET", "/v2/sandboxes":
             await _answer(send, 200, json.dumps(LISTED).encode())
+        case "GET", "/v2/templates":
+            await _answer(send, 200, json.dumps(TEMPLATES).encode())
         case "POST", "/process.Process/Start":
             await _answer(send, 200, RUN, b"application/connect+json")
         case "POST", "/files":
