@@ -12,7 +12,7 @@ import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from fake_e2b.backend.build_requests import INTERNAL, Built
 from fake_e2b.backend.control import ControlBackend
@@ -40,6 +40,7 @@ from fake_e2b.domain.template import Build, Template
 from fake_e2b.domain.user import ROOT
 from fake_e2b.server.builder.archives import Archives
 from fake_e2b.server.builder.cache import Kept, LayerCache
+from fake_e2b.server.builder.commands import Hear, Ration
 from fake_e2b.server.builder.downloads import Downloads
 from fake_e2b.server.builder.steps import Kitchen, do, install, runs_programs, touches_files
 from fake_e2b.server.start_command import Starter
@@ -52,6 +53,7 @@ _UNPROTECTED = (
     "The local runtime runs steps as plain programs of this machine: absolute paths in them are "
     "the machine's own, and so is what they remove"
 )
+_TOO_MUCH = "The build's commands say too much: the rest of it is not kept"
 _WITH_INTERPRETER = "code-interpreter"
 
 Say = Callable[[LogLine], None]
@@ -78,6 +80,7 @@ class _Work:
     name: str
     guest: Guest | None = None
     stubbed: bool = False
+    ration: Ration = field(default_factory=Ration)
 
     @property
     def site(self) -> Site:
@@ -210,12 +213,7 @@ class TemplateBuilder:
                 work.context = kept.context
                 continue
             guest = await self._guest(work)
-
-            def hear(
-                stream: str, line: str, where: str = f"{at}/{len(steps)}", number: str = number
-            ) -> None:
-                work.say(f"[builder {where}] [{stream}]: {line}", number)
-
+            hear = _hearing(work, f"[builder {at}/{len(steps)}]", number)
             kitchen = Kitchen(guest, self._archives, work.team.team_id, number, hear)
             async with self._stubbed(work, guest, needed=runs_programs(step)) as downloads:
                 work.context = await do(step, work.context, kitchen)
@@ -356,3 +354,17 @@ class TemplateBuilder:
         finally:
             if work.guest is not None:
                 await asyncio.shield(work.guest.kill())
+
+
+def _hearing(work: _Work, prefix: str, number: str) -> Hear:
+    """Logs what a step's commands say, until they have said too much."""
+
+    def hear(stream: str, line: str) -> None:
+        if work.ration.left <= 0:
+            return
+        if work.ration.take(line):
+            work.say(f"{prefix} [{stream}]: {line}", number)
+        else:
+            work.say(f"{prefix} {_TOO_MUCH}", number, Level.WARN)
+
+    return hear

@@ -18,8 +18,30 @@ SHELL = "/bin/bash"
 _LONGEST_LINE = 16 * 1024
 """Bytes; a longer line is told in pieces."""
 
+MOST_HEARD = 16 << 20
+"""How much of what a build's commands say is kept; see `Ration`."""
+_COST_OF_LINE = 200
+
 Hear = Callable[[str, str], None]
 """``(stream, line)``, the stream as ``stdout`` or ``stderr``."""
+
+
+@dataclass(slots=True)
+class Ration:
+    """What is left of what a build's commands may say.
+
+    Attributes:
+        left: Bytes, each line counted with what it costs to keep it.
+
+    Fact: templates.build.log-bound
+    """
+
+    left: int = MOST_HEARD
+
+    def take(self, line: str) -> bool:
+        """Whether a line is still to be kept."""
+        self.left -= len(line) + _COST_OF_LINE
+        return self.left > 0
 
 
 class _Lines:
