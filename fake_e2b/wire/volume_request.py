@@ -16,7 +16,8 @@ from fake_e2b.domain.volume_errors import VolumeError, VolumeKind
 from fake_e2b.wire.json_scanner import InvalidJSONError
 from fake_e2b.wire.service_json import decode
 
-_DIGITS = re.compile(r"[0-9]{1,10}", re.ASCII)
+_DIGITS = re.compile(r"[0-9]+", re.ASCII)
+_MOST_DIGITS = 20  # of a number in range, some zeros before it included
 _MOST = {"uid": 2**32 - 1, "gid": 2**32 - 1, "depth": 2**32 - 1, "mode": MAX_MODE}
 _TRUTHS = {
     **dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True),
@@ -76,7 +77,7 @@ def _number(given: Mapping[str, str], name: str) -> int | None:
         return None
     if not _DIGITS.fullmatch(text):
         raise _bad(name, f'strconv.ParseUint: parsing "{text}": invalid syntax')
-    if int(text) > _MOST[name]:
+    if len(text) > _MOST_DIGITS or int(text) > _MOST[name]:
         raise _bad(name, f'strconv.ParseUint: parsing "{text}": value out of range')
     return int(text)
 
