@@ -159,7 +159,7 @@ class BuildRequests:
         tags = _tags(reference, wanted.tags)
         _check_size(wanted.cpu_count, wanted.memory_mb)
         template = self._templates.owned(team, reference.name)
-        if template is None and self._templates.get(TemplateID(reference.name)) is not None:
+        if template is None and self._templates.is_id(reference.name):
             raise ControlError(ControlKind.ALIAS_IS_AN_ID, alias=reference.name)
         self._check_quota(team, template, tags)
         now_ns = self._clock.now_ns()
@@ -208,6 +208,9 @@ class BuildRequests:
         """
         if not _UUID.fullmatch(build_id):
             raise ControlError(ControlKind.BAD_BUILD_ID, build_id=build_id)
+        template = self._templates.get(TemplateID(template_id))
+        if template is not None and template.team_id != team.team_id:
+            raise ControlError(ControlKind.BUILD_FORBIDDEN)
         template = self._own(team, template_id)
         build = _find(template, build_id)
         if build is None or build.status is not BuildStatus.WAITING:
@@ -241,6 +244,7 @@ class BuildRequests:
             raise ControlError(ControlKind.BUILD_NOT_FOUND, build_id=build_id)
         if template.team_id != team.team_id:
             raise ControlError(ControlKind.TEMPLATE_ID_FORBIDDEN, template_id=template_id)
+        template.give_up_waiting(self._clock.now_ns())
         return template, build
 
     def cancel_all(self, team: Team | None = None) -> int:
@@ -314,12 +318,12 @@ class BuildRequests:
         for each in template.tags.values():
             if each.build.status is BuildStatus.WAITING and each.tag in tags:
                 text = "The build was canceled because it was superseded by a newer one."
-                each.build.reason = Reason(text)
-                each.build.status = BuildStatus.ERROR
-                each.build.finished_at_ns = each.build.updated_at_ns = self._clock.now_ns()
+                each.build.refuse(text, self._clock.now_ns())
 
     def _check_quota(self, team: Team, template: Template | None, tags: Iterable[str]) -> None:
         since_ns = self._clock.now_ns() - _DAY_NS
+        for owned in self._templates.owned_by(team):
+            owned.give_up_waiting(self._clock.now_ns())
         active = sum(
             each.build.status in (BuildStatus.WAITING, BuildStatus.BUILDING)
             and each.build.created_at_ns > since_ns

@@ -57,7 +57,7 @@ class TemplateCatalog:
             ControlError: TEAM_MISMATCH.
         """
         _check_team(team, team_id)
-        return self._templates.owned_by(team)
+        return self._up_to_date(self._templates.owned_by(team))
 
     def page(
         self, team: Team, team_id: str | None, *, limit: int, after: Position | None
@@ -70,7 +70,7 @@ class TemplateCatalog:
         _check_team(team, team_id)
         found = list(islice(self._templates.newest(team, after), limit + 1))
         more = len(found) > limit
-        return TemplatePage(found[:limit], found[limit - 1] if more else None)
+        return TemplatePage(self._up_to_date(found[:limit]), found[limit - 1] if more else None)
 
     def defaults(self) -> list[Template]:
         """The platform's, in the order of their IDs."""
@@ -103,7 +103,13 @@ class TemplateCatalog:
             raise ControlError(ControlKind.TEMPLATE_ID_NOT_FOUND, template_id=template_id)
         if template.team_id != team.team_id:
             raise ControlError(ControlKind.TEMPLATE_ID_FORBIDDEN, template_id=template_id)
+        self._up_to_date([template])
         return template
+
+    def _up_to_date(self, templates: list[Template]) -> list[Template]:
+        for each in templates:
+            each.give_up_waiting(self._clock.now_ns())
+        return templates
 
     def update(
         self, team: Team, text: str, *, public: bool | None, claims_bare_name: bool = False

@@ -49,6 +49,7 @@ class Templates:
         self.on_removed: Callable[[Template], object] = lambda _: None
         self._by_id: dict[TemplateID, Template] = {}
         self._by_name: dict[tuple[str | None, str], Template] = {}
+        self._gone: set[str] = set()
         self._lasting: list[Template] = []
         self._shelves: dict[tuple[TeamID | None, bool], list[tuple[int, TemplateID]]] = {}
         for alias in PLATFORM_TEMPLATES:
@@ -87,6 +88,7 @@ class Templates:
         """Forget a template and free its names."""
         self.on_removed(template)
         del self._by_id[template.template_id]
+        self._gone.add(template.template_id)
         shelf = self._shelf(template.team_id, is_snapshot=template.is_snapshot)
         del shelf[bisect_left(shelf, _place(template))]
         for alias in template.aliases:
@@ -148,6 +150,7 @@ class Templates:
         for template in self._lasting:
             gone += template.reset()
             self.add(template)
+        self._gone.clear()
         return gone
 
     def owned(self, team: Team, alias: str) -> Template | None:
@@ -157,6 +160,10 @@ class Templates:
     def get(self, template_id: TemplateID) -> Template | None:
         """The template with that ID."""
         return self._by_id.get(template_id)
+
+    def is_id(self, name: str) -> bool:
+        """Whether a template has that ID, or had it."""
+        return TemplateID(name) in self._by_id or name in self._gone
 
     def find(self, team: Team, reference: TemplateReference) -> tuple[Template | None, str]:
         """What a reference means to a team, and the name under which it was last looked for.

@@ -96,6 +96,7 @@ class ControlKind(StrEnum):
     BAD_BUILD_ID_ASKED = auto()
     BUILD_NOT_FOUND = auto()  # (build_id)
     BUILD_NOT_WAITING = auto()
+    BUILD_FORBIDDEN = auto()
     BUILD_SOURCES = auto()
     TEMPLATE_NEEDS_REBUILD = auto()
     TEMPLATE_NOT_SECURABLE = auto()

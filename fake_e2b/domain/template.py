@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from fake_e2b.domain.build import LogLine, Reason
+from fake_e2b.domain.clock import SECOND_NS
 from fake_e2b.domain.errors import FakeE2BError
 from fake_e2b.domain.ids import SandboxID, TeamID, TemplateID
 from fake_e2b.domain.limits import NO_LIMITS, Limits
@@ -16,6 +17,8 @@ from fake_e2b.domain.recipe import Recipe
 from fake_e2b.domain.setup import PLAIN, Setup
 
 DEFAULT_TAG = "default"
+LONGEST_WAIT_NS = 40 * 60 * SECOND_NS
+"""After so long a build that nobody starts is given up. Fact: templates.build.waiting"""
 _NAME = re.compile(r"[a-z0-9-_]+")
 _TAG = re.compile(r"[a-z0-9-_.]+")
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
@@ -69,6 +72,12 @@ class Build:
         self.updated_at_ns = self.updated_at_ns or self.created_at_ns
         if self.status is BuildStatus.READY and self.finished_at_ns is None:
             self.finished_at_ns = self.created_at_ns
+
+    def refuse(self, message: str, at_ns: int) -> None:
+        """End it before it was started."""
+        self.reason = Reason(message)
+        self.status = BuildStatus.ERROR
+        self.finished_at_ns = self.updated_at_ns = at_ns
 
     @property
     def is_ready(self) -> bool:
@@ -168,6 +177,13 @@ class Template:
                 newest.pop(each.tag, None)
                 newest[each.tag] = each.build
         return newest
+
+    def give_up_waiting(self, now_ns: int) -> None:
+        """Let builds that were not started in time end."""
+        for each in self.history:
+            until_ns = each.created_at_ns + LONGEST_WAIT_NS
+            if each.status is BuildStatus.WAITING and now_ns >= until_ns:
+                each.refuse("build is in waiting state for too long", until_ns)
 
     def clear(self) -> list[Build]:
         """Forget every build.

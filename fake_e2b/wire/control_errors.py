@@ -175,6 +175,7 @@ TABLE: Mapping[K, Row] = {
     K.BAD_BUILD_ID: Row(400, "Invalid build ID: {build_id}"),
     K.BAD_BUILD_ID_ASKED: Row(400, "Invalid build id"),
     K.BUILD_NOT_FOUND: Row(400, "Build '{build_id}' not found"),
+    K.BUILD_FORBIDDEN: Row(403, "User does not have access to the template"),
     K.BUILD_NOT_WAITING: Row(400, "build is not in waiting state"),
     K.BUILD_SOURCES: Row(400, "{reason} fromImage {joint} fromTemplate"),
     K.TEMPLATE_NEEDS_REBUILD: Row(
