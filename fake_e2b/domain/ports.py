@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import NewType, Protocol
 
@@ -352,8 +352,21 @@ class Guest(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What of an earlier run was found again, whole."""
+
+    layers: Set[LayerID] = frozenset()
+    volumes: Mapping[VolumeID, VolumeFiles] = field(default_factory=dict)
+    sandboxes: Set[str] = frozenset()
+
+
 class Runtime(Protocol):
-    """Makes guests. Started before the first request, closed after the last."""
+    """Makes guests. Started before the first request, closed after the last.
+
+    One that was given a folder for it has files that outlive it: layers, volumes, and those of
+    guests between `preserve` and `take_back`.
+    """
 
     @property
     def name(self) -> str:
@@ -424,8 +437,42 @@ class Runtime(Protocol):
         """Remove the files that `Guest.stop` left; nothing to do when there are none."""
         ...
 
+    async def preserve(self, sandbox_id: str) -> None:
+        """Have the files of a paused or stopped guest outlive this run, as they are now.
+
+        Nothing to do where nothing outlives it.
+
+        Raises:
+            OSError: They cannot be kept.
+        """
+        ...
+
+    async def take_back(self, sandbox_id: str) -> None:
+        """End what `preserve` began; before the guest goes on, or is booted."""
+        ...
+
+    async def recover(
+        self,
+        *,
+        layers: Sequence[LayerID],
+        volumes: Sequence[VolumeID],
+        sandboxes: Sequence[str],
+    ) -> Recovered:
+        """Find what an earlier run has left, before anything is made; the rest of it is removed.
+
+        Args:
+            layers: As often as they are held from now on.
+            volumes: With what is in them.
+            sandboxes: Those that were preserved; `boot` follows, or `discard`.
+
+        Raises:
+            RuntimeUnavailableError: The files are another runtime's.
+            OSError: They cannot be read.
+        """
+        ...
+
     async def close(self) -> None:
-        """Kill all guests and remove everything; the machine is as before `start`."""
+        """Kill all guests and remove all but what outlives this run."""
         ...
 
 

@@ -38,6 +38,9 @@ class AgentGuest:
     """A guest whose programs run below an agent; see the `Guest` port.
 
     Subclasses say where sandbox paths are, and bring the agent up.
+
+    Attributes:
+        last_owners: What `recorded_owners` of its files said when it was stopped.
     """
 
     def __init__(
@@ -50,6 +53,7 @@ class AgentGuest:
         self._agent_locks: dict[str, asyncio.Lock] = {}
         self._dead = False
         self._is_full = False
+        self.last_owners: dict[str, str] = {}
         self._on_death: Callable[[], None] = lambda: None
         self._meter = UsageMeter(time.monotonic)
         self._doorway: Doorway | None = None
@@ -278,6 +282,8 @@ class AgentGuest:
 
     async def stop(self) -> None:
         """End every program; the files stay for a later boot."""
+        if self.alive:
+            self.last_owners = self._files.recorded_owners()
         await self.end()
 
     async def kill(self) -> None:

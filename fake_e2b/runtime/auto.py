@@ -13,7 +13,7 @@ from functools import cache
 from fake_e2b.domain.errors import RuntimeUnavailableError
 from fake_e2b.domain.ids import VolumeID
 from fake_e2b.domain.limits import NO_LIMITS, Limits
-from fake_e2b.domain.ports import Capability, Guest, LayerID, Runtime, VolumeFiles
+from fake_e2b.domain.ports import Capability, Guest, LayerID, Recovered, Runtime, VolumeFiles
 from fake_e2b.domain.volume import Mount
 from fake_e2b.runtime.isolated import IsolatedRuntime
 from fake_e2b.runtime.isolated.probe import explain
@@ -32,10 +32,14 @@ class AutoRuntime:
     Args:
         folder: Where to keep the sandboxes; None takes the machine's temporary folder.
         refusal: What to say, before the reason, instead of falling back; None to fall back.
+        outlived: Whether layers, volumes and the files of paused sandboxes outlive it.
     """
 
-    def __init__(self, folder: str | None = None, *, refusal: str | None = None) -> None:
+    def __init__(
+        self, folder: str | None = None, *, refusal: str | None = None, outlived: bool = False
+    ) -> None:
         self._folder = folder
+        self._outlived = outlived
         self._refusal = refusal
         self._chosen: Runtime | None = None
         self._decision: asyncio.Task[Runtime] | None = None
@@ -57,7 +61,7 @@ class AutoRuntime:
             RuntimeUnavailableError: The isolated runtime cannot run here, and no other will do.
         """
         if sys.platform == "linux":
-            isolated = IsolatedRuntime(self._folder)
+            isolated = IsolatedRuntime(self._folder, outlived=self._outlived)
             await isolated.start()
             self._decision = asyncio.create_task(self._decide(isolated))
         else:
@@ -72,7 +76,7 @@ class AutoRuntime:
             await isolated.close()
             if isolated.ids.delegated:
                 single = isolated.ids.refused(_reason(error))
-                isolated = IsolatedRuntime(self._folder, ids=single)
+                isolated = IsolatedRuntime(self._folder, ids=single, outlived=self._outlived)
                 await isolated.start()
                 return await self._decide(isolated)
             return await self._fall_back(_reason(error))
@@ -84,7 +88,7 @@ class AutoRuntime:
             raise RuntimeUnavailableError(f"{self._refusal}: {reason}")
         if sys.platform == "linux":
             _say_once(_PLACE.sub("", reason))
-        self._chosen = LocalRuntime(self._folder)
+        self._chosen = LocalRuntime(self._folder, outlived=self._outlived)
         await self._chosen.start()
         return self._chosen
 
@@ -112,6 +116,25 @@ class AutoRuntime:
     async def discard_volume(self, volume_id: VolumeID) -> None:
         """See `Runtime.discard_volume`."""
         await (self._chosen or await self.decided()).discard_volume(volume_id)
+
+    async def preserve(self, sandbox_id: str) -> None:
+        """See `Runtime.preserve`."""
+        await (self._chosen or await self.decided()).preserve(sandbox_id)
+
+    async def take_back(self, sandbox_id: str) -> None:
+        """See `Runtime.take_back`."""
+        await (self._chosen or await self.decided()).take_back(sandbox_id)
+
+    async def recover(
+        self,
+        *,
+        layers: Sequence[LayerID],
+        volumes: Sequence[VolumeID],
+        sandboxes: Sequence[str],
+    ) -> Recovered:
+        """See `Runtime.recover`."""
+        runtime = self._chosen or await self.decided()
+        return await runtime.recover(layers=layers, volumes=volumes, sandboxes=sandboxes)
 
     async def capture(self, sandbox_id: str) -> LayerID:
         """See `Runtime.capture`."""

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
 
 from fake_e2b.domain.ports import LayerID
+from fake_e2b.runtime.lasting import Lasting
+
+_PREFIX = "layer-"
+_NAME = re.compile(rf"{_PREFIX}[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +47,15 @@ class Layers:
     Args:
         folder: Where they are, one folder each.
         throw_away: Removes one, in its own time.
+        lasting: What outlives the run, with `folder` as its place; None where nothing does.
     """
 
-    def __init__(self, folder: str, throw_away: Callable[[str], None]) -> None:
+    def __init__(
+        self, folder: str, throw_away: Callable[[str], None], lasting: Lasting | None = None
+    ) -> None:
         self._folder = folder
         self._throw_away = throw_away
+        self._lasting = lasting
         self._numbers = itertools.count()
         self._held: dict[LayerID, _Held] = {}
 
@@ -56,9 +65,12 @@ class Layers:
     def __len__(self) -> int:
         return len(self._held)
 
+    def __iter__(self) -> Iterator[LayerID]:
+        return iter(self._held)
+
     def new_id(self) -> LayerID:
         """An ID for a layer that is about to be written."""
-        return LayerID(f"layer-{next(self._numbers)}")
+        return LayerID(f"{_PREFIX}{next(self._numbers)}")
 
     def path(self, layer_id: LayerID) -> str:
         """Its folder."""
@@ -66,9 +78,42 @@ class Layers:
 
     def add(self, layer_id: LayerID, layer: Layer) -> None:
         """Keep a layer that was written, for one holder; it holds its parent."""
+        if self._lasting is not None:
+            self._lasting.note(layer_id, asdict(layer))
         if layer.parent is not None:
             self.hold(layer.parent)
         self._held[layer_id] = _Held(layer)
+
+    def recover_all(self, layer_ids: Iterable[LayerID]) -> frozenset[LayerID]:
+        """Hold each of these once, as far as an earlier run has left it; returns those."""
+        found = [each for each in layer_ids if self.recover(each)]
+        for each in found:
+            self.hold(each)
+        return frozenset(found)
+
+    def recover(self, layer_id: LayerID) -> bool:
+        """Know a layer that an earlier run has left, and those below it; nobody holds it yet.
+
+        Returns:
+            Whether it is all there.
+        """
+        if layer_id in self._held:
+            return True
+        about = None if self._lasting is None else self._lasting.noted(layer_id)
+        if about is None:
+            return False
+        layer = Layer(**about)
+        if layer.parent is not None:
+            if not self.recover(layer.parent):
+                return False
+            self.hold(layer.parent)
+        self._held[layer_id] = _Held(layer, 0)
+        return True
+
+    def begin_after(self, names: Iterable[str]) -> None:
+        """Give no new layer one of these names."""
+        used = [int(name[len(_PREFIX) :]) for name in names if _NAME.fullmatch(name)]
+        self._numbers = itertools.count(max(used, default=-1) + 1)
 
     def hold(self, layer_id: LayerID) -> None:
         """One more holder.
@@ -85,6 +130,8 @@ class Layers:
         if held.holders == 0:
             del self._held[layer_id]
             self._throw_away(self.path(layer_id))
+            if self._lasting is not None:
+                self._lasting.forget(layer_id)
             if held.layer.parent is not None:
                 self.drop(held.layer.parent)
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 
 from fake_e2b.domain.ids import VolumeID
 from fake_e2b.domain.limits import NO_LIMITS, Limits
-from fake_e2b.domain.ports import Capability, Joining, LayerID, VolumeFiles
+from fake_e2b.domain.ports import Capability, Joining, LayerID, Recovered, VolumeFiles
 from fake_e2b.domain.process import SpawnRequest
 from fake_e2b.domain.user import User
 from fake_e2b.domain.volume import Mount
@@ -26,6 +26,7 @@ from fake_e2b.runtime.descriptors import for_a_guest
 from fake_e2b.runtime.files import RootedFiles
 from fake_e2b.runtime.guest.helper import Helper
 from fake_e2b.runtime.guest.sudo import sudo_script
+from fake_e2b.runtime.lasting import KeptGuest, guest_name, volume_name
 from fake_e2b.runtime.layers import Layer, Layers
 from fake_e2b.runtime.local_mounts import link_volumes, unlink_volumes
 from fake_e2b.runtime.ownership import RecordedOwnership
@@ -129,12 +130,15 @@ class LocalRuntime:
 
     Args:
         folder: Where to keep the sandboxes; None takes the machine's temporary folder.
+        outlived: Whether layers, volumes and the files of paused sandboxes outlive it.
     """
 
     name = "local"
 
-    def __init__(self, folder: str | None = None) -> None:
+    def __init__(self, folder: str | None = None, *, outlived: bool = False) -> None:
         self._parent = folder
+        self._outlived = outlived
+        self._recovered: dict[str, KeptGuest] = {}
         self._run: RunFolder | None = None
         self._layers: Layers | None = None
         self._volumes: Volumes | None = None
@@ -161,9 +165,9 @@ class LocalRuntime:
 
     async def start(self) -> None:
         """Take a folder, start the helper warming, and sweep what dead servers left."""
-        self._run = RunFolder(self._parent)
-        self._layers = Layers(self._run.path, self._run.throw_away)
-        self._volumes = Volumes(self._run, lambda root: RootedVolume(root, {}))
+        self._run = RunFolder(self._parent, outlived=self._outlived)
+        self._layers = Layers(self._run.home, self._run.throw_away, self._run.lasting)
+        self._volumes = Volumes(self._run, RootedVolume)
         self._helper = Helper(self._run.path, self._run.lock_fd)
         self._helper.start()
         self._fill_bin(self._bin_folder)
@@ -306,7 +310,11 @@ class LocalRuntime:
 
     async def boot(self, sandbox_id: str) -> LocalGuest:
         """A guest on the files that `Guest.stop` left."""
-        return self._guest(sandbox_id)
+        guest = self._guest(sandbox_id)
+        recovered = self._recovered.pop(sandbox_id, None)
+        if recovered is not None:
+            guest.files.restore_owners(recovered.owners)
+        return guest
 
     def _guest(self, sandbox_id: str) -> LocalGuest:
         root = self._root(sandbox_id)
@@ -332,8 +340,58 @@ class LocalRuntime:
         self._guests.pop(sandbox_id, None)
         self._mounts.pop(sandbox_id, None)
         self._ownerships.pop(sandbox_id, None)
+        self._recovered.pop(sandbox_id, None)
         assert self._run is not None
         self._run.throw_away(self._root(sandbox_id))
+        if self._run.lasting is not None:
+            self._run.lasting.drop(guest_name(sandbox_id))
+
+    async def preserve(self, sandbox_id: str) -> None:
+        """Let the files of a guest outlive this run; programs find them again once they go on."""
+        assert self._run is not None
+        lasting, name = self._run.lasting, guest_name(sandbox_id)
+        if lasting is None:
+            return
+        kept = self._recovered.get(sandbox_id)
+        if kept is None:
+            guest = self._guests[sandbox_id]
+            owners = guest.files.recorded_owners() if guest.alive else guest.last_owners
+            kept = KeptGuest(owners, mounts=tuple(self._mounts[sandbox_id]))
+        lasting.note(name, kept.written())
+        os.rename(self._root(sandbox_id), lasting.folder(name))
+
+    async def take_back(self, sandbox_id: str) -> None:
+        """Have them end with the run again."""
+        assert self._run is not None
+        lasting, name = self._run.lasting, guest_name(sandbox_id)
+        if lasting is not None:
+            os.rename(lasting.folder(name), self._root(sandbox_id))
+            lasting.forget(name)
+
+    async def recover(
+        self,
+        *,
+        layers: Sequence[LayerID],
+        volumes: Sequence[VolumeID],
+        sandboxes: Sequence[str],
+    ) -> Recovered:
+        """Find what an earlier run has left."""
+        assert self._run is not None
+        lasting = self._run.lasting
+        if lasting is None:
+            return Recovered()
+        lasting.claim(self.name)
+        self.layers.begin_after(os.listdir(lasting.path))
+        found_layers = self.layers.recover_all(layers)
+        found_volumes = self.volumes.recover_all(volumes)
+        for sandbox_id in sandboxes:
+            note = lasting.noted(guest_name(sandbox_id))
+            if note is not None:
+                kept = self._recovered[sandbox_id] = KeptGuest.read(note)
+                self._mounts[sandbox_id] = kept.mounts
+        found = frozenset(self._recovered)
+        lasting.sweep({*self.layers, *map(volume_name, found_volumes), *map(guest_name, found)})
+        return Recovered(found_layers, found_volumes, found)
 
     async def close(self) -> None:
         """Kill all guests and remove everything; twice is fine."""

@@ -14,6 +14,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from fake_e2b.runtime.lasting import Lasting
 from fake_e2b.runtime.trees import OwnTrees, Trees
 
 _LOCK = "lock"
@@ -36,12 +37,14 @@ class RunFolder:
 
     Args:
         parent: Where to put it; None takes the machine's temporary folder.
+        outlived: Whether some files are to outlive it, see `lasting`.
 
     Attributes:
         trees: Who removes what programs made.
+        lasting: Where files outlive it, on the same file system; None where none do.
     """
 
-    def __init__(self, parent: str | None = None) -> None:
+    def __init__(self, parent: str | None = None, *, outlived: bool = False) -> None:
         self.trees: Trees = OwnTrees()
         self._base = _private_folder(parent or tempfile.gettempdir())
         # It gets its final name after its lock: a sweep sees it locked or not at all.
@@ -57,6 +60,12 @@ class RunFolder:
         self._removals: set[asyncio.Task[None]] = set()
         self._turns = asyncio.Semaphore(_REMOVALS_AT_ONCE)
         self._settling = False
+        self.lasting = Lasting(f"{self._base}/kept", self.throw_away) if outlived else None
+
+    @property
+    def home(self) -> str:
+        """Where layers and volumes are: among what outlives it, if anything does."""
+        return self.path if self.lasting is None else self.lasting.path
 
     def new_folder(self) -> str:
         """A path in it for a folder that no run has had: where it lies depends on its name."""

@@ -40,7 +40,9 @@ RUNTIME_VARIABLE = "FAKE_E2B_RUNTIME"
 """The variable that says what ``"auto"`` means: for a CI job that wants no fallback."""
 
 
-def choose_runtime(name: str, *, folder: str | None = None, at_start: bool = False) -> Runtime:
+def choose_runtime(
+    name: str, *, folder: str | None = None, at_start: bool = False, outlived: bool = False
+) -> Runtime:
     """The runtime of that name, not yet started.
 
     ``"auto"`` is what the variable FAKE_E2B_RUNTIME says. Without it, it decides while the server
@@ -52,6 +54,7 @@ def choose_runtime(name: str, *, folder: str | None = None, at_start: bool = Fal
         folder: Where it keeps its sandboxes; None takes the machine's temporary folder.
         at_start: Make no guest to see whether ``"isolated"`` can run: the runtime's start makes its
             first, and raises the same.
+        outlived: Whether layers, volumes and the files of paused sandboxes outlive it.
 
     Raises:
         RuntimeUnavailableError: ``"isolated"`` was asked for and this machine cannot run it.
@@ -63,18 +66,18 @@ def choose_runtime(name: str, *, folder: str | None = None, at_start: bool = Fal
     if name == "auto" and (told := os.environ.get(RUNTIME_VARIABLE)):
         name, origin = told, f" (as {RUNTIME_VARIABLE} says)"
     if name == "auto":
-        return AutoRuntime(folder)
+        return AutoRuntime(folder, outlived=outlived)
     if name == "local":
-        return LocalRuntime(folder)
+        return LocalRuntime(folder, outlived=outlived)
     if name != "isolated":
         raise UsageError(f"no runtime is called {name!r}{origin}: use auto, local or isolated")
     refusal = f"the isolated runtime cannot run here{origin}"
     if at_start:
-        return AutoRuntime(folder, refusal=refusal)
+        return AutoRuntime(folder, refusal=refusal, outlived=outlived)
     grant = probe(folder)
     if grant.refusal is not None:
         raise RuntimeUnavailableError(f"{refusal}: {grant.refusal}")
-    return IsolatedRuntime(folder, ids=grant.ids)
+    return IsolatedRuntime(folder, ids=grant.ids, outlived=outlived)
 
 
 @dataclass(frozen=True, slots=True)

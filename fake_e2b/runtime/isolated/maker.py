@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from fake_e2b.domain.limits import NO_LIMITS, Limits
 from fake_e2b.domain.ports import LayerID
@@ -24,6 +24,7 @@ from fake_e2b.runtime.isolated.cgroups import MemoryGroup, MemoryGroups
 from fake_e2b.runtime.isolated.disk import Disk
 from fake_e2b.runtime.isolated.guest import IsolatedGuest
 from fake_e2b.runtime.isolated.identity import Ids
+from fake_e2b.runtime.lasting import KeptGuest
 from fake_e2b.runtime.layers import Layers
 from fake_e2b.runtime.ownership import Ownership, RealOwnership, RecordedOwnership
 from fake_e2b.runtime.run_folder import RunFolder
@@ -44,6 +45,8 @@ class Place:
         mounts: The volumes it has.
         disk: Where its files really are while it runs with a limited disk.
         group: Its control group while it runs with a limited memory.
+        owners: Who owned what as it stopped, where the file system does not know.
+        kept_as: The name under which its files outlive the run; None as long as they do not.
     """
 
     folder: str
@@ -54,6 +57,8 @@ class Place:
     mounts: tuple[Mount, ...] = ()
     disk: Disk | None = None
     group: MemoryGroup | None = None
+    owners: Mapping[str, str] = field(default_factory=dict)
+    kept_as: str | None = None
 
     @property
     def files(self) -> str:
@@ -140,7 +145,7 @@ class GuestMaker:
                 layer=f"{self._run.path}/layer",
                 range=self._ids.really,
                 expose=self._expose,
-                run=self._run.path,
+                run=self._run.home,
                 root_below=below.root,
                 below=below.upper,
                 disk_mb=place.limits.disk_mb,
@@ -264,9 +269,71 @@ class GuestMaker:
         self.drop_disk(place)
         self.drop_group(place)
         self._run.throw_away(place.folder)
+        if place.kept_as is not None and self._run.lasting is not None:
+            self._run.lasting.drop(place.kept_as)
         if place.base is not None:
             base, place.base = place.base, None
             self._layers.drop(base)
+
+    async def preserve(self, place: Place, name: str, owners: Mapping[str, str]) -> None:
+        """Let the files of a place, whose programs stand still, outlive the run.
+
+        Raises:
+            OSError: They cannot be kept; nothing has changed.
+        """
+        lasting = self._run.lasting
+        if lasting is None:
+            return
+        kept = KeptGuest(owners, place.limits, place.mounts, place.base, place.whole)
+        lasting.note(name, kept.written())
+        try:
+            if place.disk is not None:
+                await asyncio.to_thread(place.disk.save, lasting.folder(name))
+            else:
+                os.rename(place.folder, lasting.folder(name))  # its mounts stay where they are
+                place.folder = lasting.folder(name)
+        except BaseException:
+            lasting.drop(name)
+            raise
+        place.kept_as = name
+
+    def take_back(self, place: Place) -> None:
+        """End what `preserve` began.
+
+        Raises:
+            OSError: The files cannot be moved.
+        """
+        lasting, name = self._run.lasting, place.kept_as
+        if lasting is None or name is None:
+            return
+        if place.disk is None:
+            folder = self._run.new_folder()
+            os.rename(place.folder, folder)
+            place.folder = folder
+        place.kept_as = None
+        lasting.drop(name)
+
+    def recover(self, name: str) -> Place | None:
+        """The place of a guest that an earlier run has left; it holds what it stands on."""
+        lasting = self._run.lasting
+        note = None if lasting is None else lasting.noted(name)
+        if lasting is None or note is None:
+            return None
+        kept = KeptGuest.read(note)
+        if kept.base is not None:
+            if not self._layers.recover(kept.base):
+                return None
+            self._layers.hold(kept.base)
+        return Place(
+            lasting.folder(name),
+            self.ownership(),
+            kept.limits,
+            kept.base,
+            kept.whole,
+            kept.mounts,
+            owners=kept.owners,
+            kept_as=name,
+        )
 
     async def settle(self) -> None:
         """Wait for what is being given back aside."""

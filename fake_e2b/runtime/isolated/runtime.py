@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from fake_e2b.domain.ids import VolumeID
 from fake_e2b.domain.limits import NO_LIMITS, Limits
-from fake_e2b.domain.ports import Capability, LayerID, VolumeFiles
+from fake_e2b.domain.ports import Capability, LayerID, Recovered, VolumeFiles
 from fake_e2b.domain.user import BUILT_IN_USERS
 from fake_e2b.domain.volume import Mount
 from fake_e2b.runtime.delegate.client import DelegatedTrees, FileService
@@ -23,11 +23,12 @@ from fake_e2b.runtime.isolated.guest import IsolatedGuest
 from fake_e2b.runtime.isolated.identity import IdMode, Ids, find_ids
 from fake_e2b.runtime.isolated.layer import exposed_folders, write_layer
 from fake_e2b.runtime.isolated.maker import GuestMaker, Place
+from fake_e2b.runtime.lasting import guest_name, volume_name
 from fake_e2b.runtime.layers import Layers
 from fake_e2b.runtime.run_folder import RunFolder
 from fake_e2b.runtime.spares import Spares
 from fake_e2b.runtime.trees import Trees
-from fake_e2b.runtime.volume_files import RootedVolume
+from fake_e2b.runtime.volume_files import Owners, RootedVolume
 from fake_e2b.runtime.volumes import Volumes
 from fake_e2b.runtime.watch import WatchHub
 
@@ -42,6 +43,7 @@ class IsolatedRuntime:
         folder: Where to keep the sandboxes; None takes the machine's temporary folder.
         spares: Guests that are replaced at once when they are taken; 0 for none ahead of need.
         ids: Whose ids the guests' users have; None takes the best there is.
+        outlived: Whether layers, volumes and the files of paused sandboxes outlive it.
     """
 
     name = "isolated"
@@ -52,8 +54,10 @@ class IsolatedRuntime:
         *,
         spares: int = _GUESTS_AT_HAND,
         ids: Ids | None = None,
+        outlived: bool = False,
     ) -> None:
         self._parent = folder
+        self._outlived = outlived
         self._ids = find_ids() if ids is None else ids
         self._run: RunFolder | None = None
         self._layers: Layers | None = None
@@ -83,15 +87,15 @@ class IsolatedRuntime:
 
     async def start(self) -> None:
         """Take a folder, start the helper, sweep, and begin to make spare guests."""
-        self._run = RunFolder(self._parent)
-        self._layers = Layers(self._run.path, self._run.throw_away)
+        self._run = RunFolder(self._parent, outlived=self._outlived)
+        self._layers = Layers(self._run.home, self._run.throw_away, self._run.lasting)
         self._helper = Helper(self._run.path, self._run.lock_fd, self._ids.namespace())
         self._helper.start()
         if self._ids.delegated:
             helper = self._helper
             self._service = FileService(lambda: helper.fork_agent("files"))
             self._run.trees = DelegatedTrees(self._service)
-        self._volumes = Volumes(self._run, self._volume_files)
+        self._volumes = Volumes(self._run, self._volume_files, writes_owners=not self._ids.really)
         self._expose = exposed_folders()
         self._layer = asyncio.get_running_loop().create_task(
             asyncio.to_thread(
@@ -259,10 +263,10 @@ class IsolatedRuntime:
             self._making.remove(place)
             raise
 
-    def _volume_files(self, root: int) -> VolumeFiles:
+    def _volume_files(self, root: int, owners: Owners) -> VolumeFiles:
         if self._service is not None:
             return DelegatedVolume(root, self._service)
-        return RootedVolume(root, None if self._ids.really else {})
+        return RootedVolume(root, None if self._ids.really else owners)
 
     async def create_volume(self, volume_id: VolumeID) -> VolumeFiles:
         """A folder beside those of the sandboxes."""
@@ -278,12 +282,51 @@ class IsolatedRuntime:
         """A guest on the files that `Guest.stop` left."""
         place = self._places[sandbox_id]
         guest = self._guests[place] = await self._making.bring_up(place)
+        guest.files.restore_owners(place.owners)
         return guest
 
     async def discard(self, sandbox_id: str) -> None:
         """Remove the files that `Guest.stop` left."""
         if place := self._places.pop(sandbox_id, None):
             self._making.remove(place)
+
+    async def preserve(self, sandbox_id: str) -> None:
+        """Let the files of a guest outlive this run."""
+        place = self._places[sandbox_id]
+        guest = self._guests.get(place)
+        owners = place.owners
+        if guest is not None:
+            owners = guest.files.recorded_owners() if guest.alive else guest.last_owners
+        await self._making.preserve(place, guest_name(sandbox_id), owners)
+
+    async def take_back(self, sandbox_id: str) -> None:
+        """Have them end with the run again."""
+        self._making.take_back(self._places[sandbox_id])
+
+    async def recover(
+        self,
+        *,
+        layers: Sequence[LayerID],
+        volumes: Sequence[VolumeID],
+        sandboxes: Sequence[str],
+    ) -> Recovered:
+        """Find what an earlier run has left."""
+        assert self._run is not None
+        assert self._volumes is not None
+        lasting = self._run.lasting
+        if lasting is None:
+            return Recovered()
+        lasting.claim(f"isolated, with {self._ids.mode.value}")
+        self.layers.begin_after(os.listdir(lasting.path))
+        found_layers = self.layers.recover_all(layers)
+        found_volumes = self._volumes.recover_all(volumes)
+        for sandbox_id in sandboxes:
+            place = self._making.recover(guest_name(sandbox_id))
+            if place is not None:
+                self._places[sandbox_id] = place
+        found = frozenset(self._places)
+        lasting.sweep({*self.layers, *map(volume_name, found_volumes), *map(guest_name, found)})
+        return Recovered(found_layers, found_volumes, found)
 
     def _remove_with_rights(self) -> None:
         """The helper was killed before it could remove what is not ours: let another one."""
