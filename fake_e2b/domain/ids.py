@@ -42,6 +42,7 @@ class IdSource:
 
     def __init__(self, seed: int | None = None) -> None:
         self.seed = random.SystemRandom().getrandbits(63) if seed is None else seed
+        self._start = 1
         self._random = random.Random(self.seed)
         self._token_key = self._random.randbytes(32)
 
@@ -95,7 +96,19 @@ class IdSource:
 
     def branch(self, name: str) -> IdSource:
         """A source of one's own, by the rule of `dice`."""
+        name = name if self._start == 1 else f"{name}, start {self._start}"
         return IdSource(self.dice(name).getrandbits(63))
+
+    def later(self, start: int) -> IdSource:
+        """A source with the same keys that makes none of the IDs that this one makes.
+
+        Args:
+            start: Another one for each such source.
+        """
+        made = IdSource(self.seed)
+        made._random = self.dice(f"start {start}")
+        made._start = start
+        return made
 
     def envd_access_token(self, sandbox_id: SandboxID) -> str:
         """64 hex digits, a pure function of the sandbox ID: stable across pause and resume."""

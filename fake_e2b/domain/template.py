@@ -110,6 +110,7 @@ class Template:
         lasting: What of the two outlives a reset, as everything known from the start.
         is_snapshot: It was made from a sandbox: listed with the snapshots, not the templates.
         is_default: The platform offers it to everyone.
+        bare_names: Everyone finds it by its names without the namespace.
         limits: What its sandboxes may really use, whatever sizes its builds say.
         spawned: How many sandboxes were made from it.
         last_spawned_at_ns: When the last one was.
@@ -129,6 +130,7 @@ class Template:
     limits: Limits = NO_LIMITS
     is_snapshot: bool = False
     is_default: bool = False
+    bare_names: bool = False
     spawned: int = 0
     last_spawned_at_ns: int | None = None
 

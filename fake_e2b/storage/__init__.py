@@ -1,0 +1,1 @@
+"""Keeps the API's records on the disk: the `Records` port on SQLite."""
