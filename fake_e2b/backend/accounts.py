@@ -14,11 +14,13 @@ from dataclasses import replace
 from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.ids import IdSource
+from fake_e2b.domain.records import Records
 from fake_e2b.domain.team import ACCESS_TOKEN_PREFIX, API_KEY_DIGITS, AccessToken, User
 from fake_e2b.domain.uuids import BadUuidError, parse_uuid
 from fake_e2b.domain.web_token import read_token, sign_token
 
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})*")
+_GIVEN = "given access tokens"
 
 
 class Accounts:
@@ -27,6 +29,7 @@ class Accounts:
     Args:
         ids: Makes tokens.
         clock: When they were made.
+        records: Where they are written down.
 
     Attributes:
         user: The one who belongs to every team.
@@ -34,8 +37,9 @@ class Accounts:
         admin_token: The administrator's.
     """
 
-    def __init__(self, ids: IdSource, clock: Clock) -> None:
+    def __init__(self, ids: IdSource, clock: Clock, records: Records) -> None:
         self._ids = ids
+        self._records = records
         self._clock = clock
         self._key = ids.key("tokens of users")
         self._access_tokens: dict[str, AccessToken] = {}
@@ -51,7 +55,24 @@ class Accounts:
     def make_access_token(self, name: str) -> AccessToken:
         """A new one, until it is deleted or everything is reset."""
         token = ACCESS_TOKEN_PREFIX + self._ids.hex_token(API_KEY_DIGITS)
-        return self._keep(token, name)
+        made = self._keep(token, name)
+        self._records.keep(made)
+        return made
+
+    def keep_all(self) -> None:
+        """Write all tokens down, and which came with the server."""
+        for made in self._access_tokens.values():
+            self._records.keep(made)
+        self._records.put(_GIVEN, "", list(self._lasting))
+
+    def restore(self) -> None:
+        """Have the tokens that were recorded; a deleted one is refused, though given again."""
+        recorded = {each.token: each for each in self._records.all(AccessToken)}
+        for token in self._records.values(_GIVEN).get("", ()):
+            if token not in recorded:
+                self._access_tokens.pop(token, None)
+        self._access_tokens.update(recorded)
+        self.keep_all()
 
     def _keep(self, token: str, name: str) -> AccessToken:
         token_id = self._ids.uuid_of(f"access token {token}")
@@ -71,6 +92,7 @@ class Accounts:
             raise ControlError(ControlKind.BAD_ACCESS_TOKEN_ID, reason=str(error)) from None
         for token, made in self._access_tokens.items():
             if made.token_id == token_id:
+                self._records.forget(made)
                 del self._access_tokens[token]
                 return
         raise ControlError(ControlKind.ID_NOT_FOUND)

@@ -43,7 +43,9 @@ class ApiKeys:
         Raises:
             ControlError: BAD_API_KEY_ID, ID_NOT_FOUND.
         """
-        self._find(team, _parsed(text)).name = name
+        made = self._find(team, _parsed(text))
+        made.name = name
+        self._teams.keep(made)
 
     def delete(self, team: Team, text: str) -> None:
         """Refuse a key from now on.

@@ -40,6 +40,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _DAY_NS = 24 * 3600 * SECOND_NS
 _UPLOAD_S = 30 * 60
 """How long an upload URL works. Fact: templates.build.files"""
+_STOPPED = "the server was stopped during the build"
 MOST_CPUS, MOST_MEMORY_MB = 32, 65_536
 """What a build may ask for; the service's are a team's own."""
 
@@ -110,13 +111,15 @@ class Building:
     Attributes:
         begin: Runs a build aside; cancelling it ends it.
         upload_url: Where the archive of a team and hash is to be sent, until an instant.
-        forget: Ends what is under way and forgets archives and layers.
+        end: Ends what is under way.
+        forget: Does so, and forgets archives and layers.
     """
 
     builder: Builder
     archives: Archives
     begin: Callable[[Coroutine[Any, Any, None]], Running]
     upload_url: Callable[[str, str, int], str]
+    end: Callable[[], Awaitable[None]]
     forget: Callable[[], Awaitable[None]]
 
 
@@ -184,6 +187,7 @@ class BuildRequests:
         )
         for tag in tags:
             template.assign(Assignment(self._ids.uuid(), tag, build, now_ns))
+        self._templates.keep(template)
         return Requested(template, build, tags)
 
     def upload(self, team: Team, template_id: str, files_hash: str) -> tuple[bool, str]:
@@ -223,10 +227,11 @@ class BuildRequests:
         for other_template, other, running in list(self._running.values()):
             others = {e.tag for e in other_template.assignments if e.build is other}
             if other_template is template and others & tags:
-                self._end(other, Reason("build was cancelled"))
+                self._end(template, other, Reason("build was cancelled"))
                 running.cancel()
         build.status = BuildStatus.BUILDING
         build.updated_at_ns = self._clock.now_ns()
+        self._templates.keep(template)
         running = self._building.begin(self._run(team, template, build, order))
         self._running[build.build_id] = template, build, running
 
@@ -255,12 +260,25 @@ class BuildRequests:
         """End the builds of a template, which is deleted; returns how many."""
         return self._cancel(lambda each: each is template)
 
-    def _cancel(self, meant: Callable[[Template], bool]) -> int:
+    def _cancel(self, meant: Callable[[Template], bool], why: str = "build was cancelled") -> int:
         chosen = [each for each in self._running.values() if meant(each[0])]
-        for _, build, running in chosen:
-            self._end(build, Reason("build was cancelled"))
+        for template, build, running in chosen:
+            self._end(template, build, Reason(why))
             running.cancel()
         return len(chosen)
+
+    def restore(self, templates: Iterable[Template]) -> None:
+        """Builds that were under way when a server ended have failed."""
+        for template in templates:
+            for build in template.history:
+                if build.status is BuildStatus.BUILDING:
+                    self._end(template, build, Reason(_STOPPED))
+
+    async def close(self) -> None:
+        """End the builds under way; nothing is forgotten."""
+        self._cancel(lambda _: True, _STOPPED)
+        if self._given is not None:
+            await self._given.end()
 
     async def reset(self) -> None:
         """End the builds under way, and forget archives and cached layers."""
@@ -284,10 +302,10 @@ class BuildRequests:
         try:
             built = await self._building.builder.build(team, template, order, say)
         except BuildFailedError as error:
-            self._end(build, error.reason)
+            self._end(template, build, error.reason)
             return
         except Exception:
-            self._end(build, Reason(INTERNAL))
+            self._end(template, build, Reason(INTERNAL))
             raise  # the server tells it
         finally:
             self._running.pop(build.build_id, None)
@@ -298,10 +316,10 @@ class BuildRequests:
         build.layer_id, build.setup = built.layer_id, built.setup
         seconds = (self._clock.now_ns() - began_ns) / SECOND_NS
         self._say(build, f"Build finished, took {seconds:.0f}s")
-        self._end(build, None)
         template.updated_at_ns = self._clock.now_ns()
+        self._end(template, build, None)
 
-    def _end(self, build: Build, reason: Reason | None) -> None:
+    def _end(self, template: Template, build: Build, reason: Reason | None) -> None:
         if build.status in (BuildStatus.READY, BuildStatus.ERROR):
             return
         if reason is not None:
@@ -309,6 +327,8 @@ class BuildRequests:
         build.reason = reason
         build.status = BuildStatus.READY if reason is None else BuildStatus.ERROR
         build.finished_at_ns = build.updated_at_ns = self._clock.now_ns()
+        if self._templates.get(template.template_id) is template:
+            self._templates.keep(template)
 
     def _say(self, build: Build, message: str, level: Level = Level.INFO) -> None:
         build.log.append(LogLine(self._clock.now_ns(), message, level))

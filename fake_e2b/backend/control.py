@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from fake_e2b.backend.accounts import Accounts
 from fake_e2b.backend.administration import Administration
@@ -34,8 +34,9 @@ from fake_e2b.backend.volumes import Volumes
 from fake_e2b.backend.webhooks import Webhooks
 from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.ids import IdSource
-from fake_e2b.domain.ports import Event, Host, LayerID, Runtime
+from fake_e2b.domain.ports import Event, Host, LayerID, Recovered, Runtime
 from fake_e2b.domain.recipe import Recipe
+from fake_e2b.domain.records import NoRecords, Records
 
 
 async def _at_once(seconds: float) -> None:
@@ -66,6 +67,7 @@ class ControlBackend:
         make_patience: How long each request waits for a sandbox that changes its state.
         wait: Waits in real time.
         building: What builds templates through the API; None where nothing does.
+        records: What outlives it; nothing does by default. `restore` and `recover` follow.
     """
 
     def __init__(
@@ -85,15 +87,19 @@ class ControlBackend:
         make_patience: Callable[[], Patience] = Endless,
         wait: Wait = _at_once,
         building: Building | None = None,
+        records: Records | None = None,
     ) -> None:
+        records = records or NoRecords()
         settings = settings or ControlSettings()
         store = Store()
+        self._records = records
+        self._runtime = runtime
         self.clock = clock
         self.together = together
-        self.teams = Teams(ids, settings, clock)
-        self.accounts = Accounts(ids, clock)
+        self.teams = Teams(ids, settings, clock, records)
+        self.accounts = Accounts(ids, clock, records)
         self.api_keys = ApiKeys(self.teams)
-        self.templates = Templates(ids, clock.now_ns())
+        self.templates = Templates(ids, clock.now_ns(), records)
         self.builds = TemplateBuilds(
             templates=self.templates,
             ids=ids,
@@ -117,9 +123,8 @@ class ControlBackend:
         )
         self.templates.on_removed = self.build_requests.cancel_of
         self.metrics = Metrics(store, clock)
-        self.logs = Logs(clock)
+        self.logs = Logs(clock, records)
         self.idempotency = Idempotency(clock, settings.idempotency_window_s)
-        self.volumes = Volumes(ids, clock, runtime, token_s=settings.volume_token_s)
         self.node = Node(
             store=store,
             clock=clock,
@@ -128,6 +133,7 @@ class ControlBackend:
             cached_builds=self.templates.cached_builds,
             version=version,
         )
+        self.volumes = Volumes(ids, clock, runtime, records, token_s=settings.volume_token_s)
         self.sandboxes = Sandboxes(
             store=store,
             clock=clock,
@@ -145,9 +151,10 @@ class ControlBackend:
             before_pause=self.metrics.sample,
             fates=self.fates,
             node=self.node,
+            records=records,
         )
         self.sandboxes.on_event(self.logs.note)
-        self.events = Events(ids, clock)
+        self.events = Events(ids, clock, records)
         self.sandboxes.on_event(self.events.note)
         self.team_metrics = TeamMetrics(store, clock)
         self.sandboxes.on_event(self.team_metrics.note)
@@ -155,9 +162,11 @@ class ControlBackend:
             self.teams, self.sandboxes, self.build_requests, together
         )
         self.deliveries = Deliveries(clock)
-        self.webhooks = Webhooks(ids, clock, self.deliveries, most=settings.webhooks)
+        self.webhooks = Webhooks(
+            ids, clock, self.deliveries, most=settings.webhooks, records=records
+        )
         self.events.on_event(self.webhooks.note)
-        self.secrets = Secrets(ids, clock)
+        self.secrets = Secrets(ids, clock, records)
         self.egress = Egress(store, self.secrets, ids, clock)
 
     @property
@@ -184,3 +193,48 @@ class ControlBackend:
         self.teams.reset()
         self.accounts.reset()
         await self.volumes.reset()
+        self._records.clear()
+        self._keep_all()
+
+    def _keep_all(self) -> None:
+        self.teams.keep_all()
+        self.accounts.keep_all()
+        self.templates.keep_all()
+
+    def restore(self) -> None:
+        """Have what was recorded and needs no files; its teams and keys were added before."""
+        self.teams.restore()
+        self.accounts.restore()
+        self.templates.restore()
+        self.build_requests.restore(self.templates)
+        self.secrets.restore()
+        self.webhooks.restore()
+        self.events.restore()
+        self.logs.restore()
+        self.templates.keep_all()
+
+    async def recover(self, layers: Sequence[LayerID] = ()) -> Recovered:
+        """Have what was recorded and needs files; what has lost them is forgotten.
+
+        Args:
+            layers: What others hold beside the templates.
+
+        Raises:
+            UsageError: The files are another runtime's.
+            OSError: They cannot be read.
+        """
+        found = await self._runtime.recover(
+            layers=[*self.templates.layers(), *layers],
+            volumes=[each.volume_id for each in self.volumes.recorded()],
+            sandboxes=[each.sandbox_id for each in self.sandboxes.recorded()],
+        )
+        self.templates.drop_all_but(found.layers)
+        self.volumes.restore(found.volumes)
+        self.sandboxes.restore(found.sandboxes)
+        return found
+
+    async def close(self) -> None:
+        """End everything under way; what outlives the server stays in the records."""
+        await self.build_requests.close()
+        await self.sandboxes.close()
+        self._keep_all()

@@ -14,6 +14,7 @@ from fake_e2b.backend.lifecycle import Change, LifecycleEvent, Moment
 from fake_e2b.domain.clock import SECOND_NS, Clock
 from fake_e2b.domain.event import EventData, EventType, Execution, SandboxEvent, egress_of
 from fake_e2b.domain.ids import IdSource, SandboxID
+from fake_e2b.domain.records import Records
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.domain.team import Team
 
@@ -54,13 +55,14 @@ class _Shelves:
         self.by_team.setdefault(event.team_id, deque()).append(event)
         self.by_sandbox.setdefault(event.sandbox_id, deque()).append(event)
 
-    def drop_oldest(self) -> None:
+    def drop_oldest(self) -> SandboxEvent:
         oldest = self.all.popleft()
         self.by_team[oldest.team_id].popleft()
         of_sandbox = self.by_sandbox[oldest.sandbox_id]
         of_sandbox.popleft()
         if not of_sandbox:
             del self.by_sandbox[oldest.sandbox_id]
+        return oldest
 
 
 class Events:
@@ -71,9 +73,10 @@ class Events:
         clock: Bounds how far back they reach.
     """
 
-    def __init__(self, ids: IdSource, clock: Clock) -> None:
+    def __init__(self, ids: IdSource, clock: Clock, records: Records) -> None:
         self._ids = ids.branch("events")
         self._clock = clock
+        self._records = records
         self._runs: dict[SandboxID, _Run] = {}
         self._shelves = _Shelves()
         self._listeners: list[Callable[[SandboxEvent], None]] = []
@@ -111,10 +114,22 @@ class Events:
         for listener in self._listeners:
             listener(event)
 
+    def restore(self) -> None:
+        """Have what was recorded; the runs that it tells of are over."""
+        for event in self._records.all(SandboxEvent):
+            self._shelves.add(event)
+            self._runs[event.sandbox_id] = _Run(event.execution_id, ended=True)
+            if event.type is EventType.KILLED:
+                del self._runs[event.sandbox_id]
+
     def _keep(self, event: SandboxEvent) -> None:
         self._shelves.add(event)
+        self._records.keep(event)
         if len(self._shelves.all) > EVENTS_REMEMBERED:
-            self._shelves.drop_oldest()
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        self._records.forget(self._shelves.drop_oldest())
 
     def page(
         self,
@@ -135,7 +150,7 @@ class Events:
         """
         oldest_ns = self._clock.now_ns() - RETENTION_NS
         while self._shelves.all and self._shelves.all[0].at_ns < oldest_ns:
-            self._shelves.drop_oldest()
+            self._drop_oldest()
         found: deque[SandboxEvent] | None
         if sandbox_id is None:
             found = self._shelves.by_team.get(team.team_id)

@@ -9,7 +9,8 @@ Fact: control.states
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Set
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import NoReturn
@@ -26,6 +27,7 @@ from fake_e2b.domain.errors import FakeE2BError
 from fake_e2b.domain.event import KillReason
 from fake_e2b.domain.ids import SandboxID
 from fake_e2b.domain.ports import Event, Guest, LayerID, Runtime
+from fake_e2b.domain.records import Records
 from fake_e2b.domain.sandbox import OnTimeout, Sandbox, State
 from fake_e2b.domain.team import Team
 
@@ -80,6 +82,7 @@ class Lifecycle:
         before_pause: Called while the guest still runs.
         fates: What befalls sandboxes on the way.
         node: Where they start.
+        records: Where the paused ones are written down.
     """
 
     def __init__(
@@ -93,7 +96,9 @@ class Lifecycle:
         before_pause: Callable[[Record], Awaitable[None]],
         fates: Fates,
         node: Node,
+        records: Records,
     ) -> None:
+        self._records = records
         self.deadlines = Deadlines(store)
         self._store = store
         self._clock = clock
@@ -130,6 +135,8 @@ class Lifecycle:
         change: Change | None = None,
     ) -> None:
         """Report that something happened."""
+        if moment is Moment.UPDATED and sandbox.state is State.PAUSED:
+            self._records.keep(sandbox)
         now_ns = self._clock.now_ns()
         event = LifecycleEvent(moment, sandbox, now_ns, cause, kill_reason, change)
         for listener in self._listeners:
@@ -232,12 +239,15 @@ class Lifecycle:
         move = record.move = Move(State.RUNNING, self._make_event())
         try:
             with self._node.starting():
+                self._records.forget(record.sandbox)
+                await self._runtime.take_back(record.sandbox.sandbox_id)
                 await self._fates.before_resume()
                 record.machine = await self._started(record, cold=cold)
             self._fates.thaw(record.sandbox.sandbox_id)
             record.sandbox.unresponsive_at_pause = False
         except BaseException as error:
             self._free_slot(record.sandbox, epoch)
+            await self._put_away_again(record)
             self._settle(record, move, _told(error, ControlKind.CREATE_FAILED))
             self._fail(record.sandbox, error, ControlKind.CREATE_FAILED)
         self._begin_run(record, timeout_s)
@@ -255,6 +265,12 @@ class Lifecycle:
             return await self._boot(record)
         await record.machine.resume()
         return record.machine
+
+    async def _put_away_again(self, record: Record) -> None:
+        """Have the files of one that could not be resumed outlive the server, if they can."""
+        with suppress(OSError):
+            await self._runtime.preserve(record.sandbox.sandbox_id)
+            self._records.keep(record.sandbox)
 
     async def _boot(self, record: Record) -> Machine:
         sandbox = record.sandbox
@@ -336,6 +352,7 @@ class Lifecycle:
                 await machine.close()
                 await machine.guest.stop()
             await self._fates.paused(record)
+            await self._runtime.preserve(sandbox.sandbox_id)
         except BaseException as error:
             self._store.enter_state(record, State.KILLING)
             try:
@@ -349,6 +366,7 @@ class Lifecycle:
         sandbox.end_at_ns = self._clock.now_ns()
         record.expired = False
         self._store.enter_state(record, State.PAUSED)
+        self._records.keep(sandbox)
         self._settle(record, move)
         self.tell(Moment.PAUSED, sandbox)
         if record.machine is not None:
@@ -359,6 +377,8 @@ class Lifecycle:
     def begin_kill(self, record: Record) -> Move:
         """Make a sandbox disappear; `finish_kill` must follow."""
         live = record.sandbox.state is not State.PAUSED
+        if not live:
+            self._records.forget(record.sandbox)
         move = self._begin(record, State.KILLING, State.KILLING)
         if live:
             self._depart(record)
@@ -453,11 +473,43 @@ class Lifecycle:
         self._store.clear()
         self.deadlines.clear()
 
+    def restore(self, found: Set[str]) -> None:
+        """Have the paused sandboxes that were recorded and have their files; memory is gone."""
+        for sandbox in self._records.all(Sandbox):
+            if sandbox.sandbox_id in found:
+                sandbox.paused_memory = False
+                self._store.add(Record(sandbox, None))
+            else:
+                self._records.forget(sandbox)
+
+    def recorded(self) -> list[Sandbox]:
+        """The paused sandboxes of an earlier server."""
+        return self._records.all(Sandbox)
+
+    async def close(self, together: Together) -> None:
+        """Kill what runs; what is paused stays, where there are records of it.
+
+        Args:
+            together: Awaits several at once.
+        """
+        if not self._records.last:
+            await self.reset(together)
+            return
+        while running := [each for each in self._store.records.values() if not _rests(each)]:
+            await together([self._finish_off(record) for record in running])
+        for record in self._store.records.values():
+            if record.machine is not None:
+                await record.machine.close()
+
     async def _finish_off(self, record: Record) -> None:
         if record.move is not None:
             await record.move.done.wait()
         elif record.sandbox.sandbox_id in self._store.records:
             await self.finish_kill(record, self.begin_kill(record))
+
+
+def _rests(record: Record) -> bool:
+    return record.sandbox.state is State.PAUSED and record.move is None
 
 
 def _kill_reason(record: Record) -> KillReason:

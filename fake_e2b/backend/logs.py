@@ -13,6 +13,7 @@ from enum import IntEnum
 from fake_e2b.backend.lifecycle import LifecycleEvent, Moment
 from fake_e2b.domain.clock import SECOND_NS, Clock
 from fake_e2b.domain.ids import SandboxID, TeamID
+from fake_e2b.domain.records import Records
 from fake_e2b.domain.sandbox import Sandbox
 
 SANDBOXES_REMEMBERED = 10_000
@@ -54,6 +55,8 @@ _MESSAGES = {
     Moment.UPDATED: "Sandbox updated",
     Moment.FAILED: "Sandbox failed",
 }
+_ENDS = (Moment.PAUSED, Moment.KILLED)
+_KIND = "log"
 
 
 class Logs:
@@ -63,8 +66,9 @@ class Logs:
         clock: Bounds the window.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, records: Records) -> None:
         self._clock = clock
+        self._records = records
         self._shelves: OrderedDict[SandboxID, _Shelf] = OrderedDict()
 
     def note(self, event: LifecycleEvent) -> None:
@@ -77,6 +81,8 @@ class Logs:
             fields["error"] = repr(event.cause)
         level = LogLevel.INFO if event.cause is None else LogLevel.ERROR
         self.append(event.sandbox, LogEntry(event.at_ns, level, message, fields))
+        if event.moment in _ENDS:
+            self._record(event.sandbox.sandbox_id)
 
     def append(self, sandbox: Sandbox, entry: LogEntry) -> None:
         """Keep one entry; the oldest one goes when there are too many."""
@@ -84,8 +90,25 @@ class Logs:
         if shelf is None:
             shelf = self._shelves[sandbox.sandbox_id] = _Shelf(sandbox.team_id)
             if len(self._shelves) > SANDBOXES_REMEMBERED:
-                self._shelves.popitem(last=False)
+                self._records.drop(_KIND, self._shelves.popitem(last=False)[0])
         shelf.entries.append(entry)
+
+    def _record(self, sandbox_id: SandboxID) -> None:
+        """Write down what a run has told, now that it is over."""
+        if not self._records.last:
+            return
+        shelf = self._shelves[sandbox_id]
+        entries = [
+            (each.at_ns, each.level, each.message, dict(each.fields)) for each in shelf.entries
+        ]
+        self._records.put(_KIND, sandbox_id, [shelf.team_id, entries])
+
+    def restore(self) -> None:
+        """Have what was recorded."""
+        for sandbox_id, (team_id, entries) in self._records.values(_KIND).items():
+            shelf = self._shelves[SandboxID(sandbox_id)] = _Shelf(TeamID(team_id))
+            for at_ns, level, message, fields in entries:
+                shelf.entries.append(LogEntry(at_ns, LogLevel(level), message, fields))
 
     def first_generation(
         self, team_id: TeamID, sandbox_id: SandboxID, *, start_ms: int | None, limit: int

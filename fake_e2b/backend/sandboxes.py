@@ -5,7 +5,7 @@ Fact: control.states.requests
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Set
 from typing import Any, Literal, Protocol
 
 from fake_e2b.backend.admission import CreateRequest, admit, check_timeout
@@ -31,6 +31,7 @@ from fake_e2b.domain.due import Deadline, Happening
 from fake_e2b.domain.event import KillReason
 from fake_e2b.domain.ids import IdSource, SandboxID
 from fake_e2b.domain.ports import Event, Runtime
+from fake_e2b.domain.records import Records
 from fake_e2b.domain.sandbox import SHOWN_AS, OnTimeout, Sandbox, State
 from fake_e2b.domain.team import Team
 from fake_e2b.domain.template import Build, Template
@@ -73,6 +74,7 @@ class Sandboxes:
         before_pause: Called while a guest that is to be paused still runs.
         fates: What befalls sandboxes on the way.
         node: Where they start.
+        records: Where the paused ones are written down.
         make_patience: See `Entrance`.
     """
 
@@ -94,6 +96,7 @@ class Sandboxes:
         before_pause: Callable[[Record], Awaitable[None]],
         fates: Fates,
         node: Node,
+        records: Records,
         make_patience: Callable[[], Patience] = Endless,
     ) -> None:
         self._store = store
@@ -113,6 +116,7 @@ class Sandboxes:
             before_pause=before_pause,
             fates=fates,
             node=node,
+            records=records,
         )
         self._fates = fates
         self.forks = Forks(find=self._find, ids=ids, lifecycle=self._lifecycle, together=together)
@@ -431,6 +435,18 @@ class Sandboxes:
     def run_due(self) -> Coroutine[Any, Any, list[Happening]]:
         """Kill or pause the sandboxes whose time is up; see `Expiry.run_due`."""
         return self._expiry.run_due()
+
+    def recorded(self) -> list[Sandbox]:
+        """The paused sandboxes of an earlier server."""
+        return self._lifecycle.recorded()
+
+    def restore(self, found: Set[str]) -> None:
+        """Have those of them again that have their files."""
+        self._lifecycle.restore(found)
+
+    async def close(self) -> None:
+        """Kill what runs; forget the rest, or leave it to a later server."""
+        await self._lifecycle.close(self._together)
 
     async def reset(self) -> None:
         """Kill every sandbox; forget everything about them, and what was made from them."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.ids import IdSource, TeamID
+from fake_e2b.domain.records import Records
 from fake_e2b.domain.secret import Secret, canonical_name, is_fitting_metadata, selector
 from fake_e2b.domain.team import Team
 
@@ -26,9 +27,10 @@ class SecretPage:
 class Secrets:
     """The secrets of all teams; values leave it by `value` alone."""
 
-    def __init__(self, ids: IdSource, clock: Clock) -> None:
+    def __init__(self, ids: IdSource, clock: Clock, records: Records) -> None:
         self._ids = ids
         self._clock = clock
+        self._records = records
         self._by_team: dict[TeamID, dict[str, Secret]] = {}
 
     def _of(self, team_id: TeamID) -> dict[str, Secret]:
@@ -49,6 +51,7 @@ class Secrets:
         now_ns = self._clock.now_ns()
         secret_id = self._ids.secret_id(now_ns)
         made = Secret(secret_id, team.team_id, canonical, [value], dict(metadata), now_ns, now_ns)
+        self._records.keep(made)
         secrets[canonical] = made
         return made
 
@@ -87,6 +90,7 @@ class Secrets:
         if metadata is not None:
             secret.metadata = dict(metadata)
         secret.updated_at_ns = self._clock.now_ns()
+        self._records.keep(secret)
         return secret
 
     def delete(self, team: Team, text: str) -> None:
@@ -96,6 +100,7 @@ class Secrets:
             ControlError: As `get`.
         """
         secret = self.get(team, text)
+        self._records.forget(secret)
         del self._of(team.team_id)[secret.name]
 
     def page(self, team: Team, *, limit: int, after: tuple[int, str] | None) -> SecretPage:
@@ -117,6 +122,11 @@ class Secrets:
         """The current value of the secret of that canonical name; None without one."""
         found = self._of(team_id).get(name)
         return None if found is None else found.versions[-1]
+
+    def restore(self) -> None:
+        """Have what was recorded."""
+        for secret in self._records.all(Secret):
+            self._of(secret.team_id)[secret.name] = secret
 
     def clear(self) -> None:
         """Forget everything."""

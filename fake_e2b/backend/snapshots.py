@@ -125,6 +125,7 @@ class Snapshots:
         tag = (reference.tag if reference is not None else None) or DEFAULT_TAG
         template = self._template_for(team, reference, sandbox)
         template.assign(Assignment(self._ids.uuid(), tag, build, self._clock.now_ns()))
+        self._templates.keep(template)
         self._lifecycle.tell(Moment.SNAPSHOTTED, sandbox)
         return Snapshot(template, tag)
 

@@ -11,9 +11,11 @@ from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.ids import IdSource, TeamID
+from fake_e2b.domain.records import Records
 from fake_e2b.domain.team import API_KEY_DIGITS, API_KEY_PREFIX, ApiKey, Team
 
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})*")
+_GIVEN = "given keys"
 
 
 class Teams:
@@ -23,13 +25,18 @@ class Teams:
         ids: Makes team IDs and keys.
         settings: The limits of teams that name none.
         clock: When keys were made and used.
+        records: Where they are written down.
 
     Attributes:
         as_seen: The team with the limits that hold for whoever asks now.
     """
 
-    def __init__(self, ids: IdSource, settings: ControlSettings, clock: Clock) -> None:
+    def __init__(
+        self, ids: IdSource, settings: ControlSettings, clock: Clock, records: Records
+    ) -> None:
         self._ids = ids
+        self._records = records
+        self._before = {each.slug: each.team_id for each in records.all(Team)}
         self._settings = settings
         self._clock = clock
         self._by_key: dict[str, ApiKey] = {}
@@ -47,15 +54,16 @@ class Teams:
         max_length_hours: int | None = None,
         concurrent_sandboxes: int | None = None,
     ) -> Team:
-        """A new team; it needs `add_key` to be of use."""
+        """A new team; it needs `add_key` to be of use. An earlier server's has its ID again."""
         settings = self._settings
         team = Team(
-            TeamID(self._ids.uuid()),
+            self._before.get(slug) or TeamID(self._ids.uuid()),
             slug,
             settings.max_length_hours if max_length_hours is None else max_length_hours,
             settings.concurrent_sandboxes if concurrent_sandboxes is None else concurrent_sandboxes,
         )
         self._teams[team.team_id] = team
+        self._records.keep(team)
         return team
 
     def add_key(self, team: Team, key: str | None = None) -> str:
@@ -81,7 +89,33 @@ class Teams:
         Args:
             created_by: A user's ID.
         """
-        return self._keep(team, self._new_key(), name, created_by)
+        made = self._keep(team, self._new_key(), name, created_by)
+        self.keep(made)
+        return made
+
+    def keep(self, made: ApiKey) -> None:
+        """Write a key down as it is now."""
+        self._records.keep(made)
+
+    def keep_all(self) -> None:
+        """Write all teams and keys down, and which keys came with the server."""
+        for team in self._teams.values():
+            self._records.keep(team)
+        for made in self._by_key.values():
+            self._records.keep(made)
+        self._records.put(_GIVEN, "", list(self._lasting))
+
+    def restore(self) -> None:
+        """Have the keys that were recorded; one that was deleted is refused, though given again."""
+        recorded = {each.key: each for each in self._records.all(ApiKey)}
+        for key in self._records.values(_GIVEN).get("", ()):
+            if key not in recorded:
+                self._by_key.pop(key, None)
+        for key, made in recorded.items():
+            team = self._teams.get(made.team.team_id)
+            if team is not None:
+                self._by_key[key] = replace(made, team=team)
+        self.keep_all()
 
     def _new_key(self) -> str:
         return API_KEY_PREFIX + self._ids.hex_token(API_KEY_DIGITS)
@@ -100,6 +134,7 @@ class Teams:
 
     def drop_key(self, made: ApiKey) -> None:
         """Refuse a key until the next reset, if it is one of the lasting ones, or for good."""
+        self._records.forget(made)
         self._by_key.pop(made.key, None)
 
     def revoke_key(self, key: str) -> None:

@@ -13,7 +13,7 @@ from fake_e2b.backend.templates import ENVD_VERSION, Templates
 from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.errors import UsageError
-from fake_e2b.domain.ids import IdSource
+from fake_e2b.domain.ids import IdSource, TeamID
 from fake_e2b.domain.limits import Limits
 from fake_e2b.domain.ports import Event, LayerID
 from fake_e2b.domain.recipe import Definition, Item, Recipe
@@ -81,7 +81,7 @@ class TemplateBuilds:
             memory_mb=definition.memory_mb,
             disk_size_mb=definition.disk_size_mb,
         )
-        template = self._templates.owned(team, reference.name)
+        template = self._templates.given(team, reference.name)
         if template is None:
             template = Template(
                 template_id=self._ids.template_id(),
@@ -99,7 +99,19 @@ class TemplateBuilds:
         )
         if lasting:
             self._templates.make_lasting(template)
+        self._templates.keep(template)
         return template
+
+    def restore(self, teams: Callable[[TeamID], Team | None]) -> None:
+        """Let recorded builds start from what was given again, now that it was."""
+        for template in self._templates:
+            for build in template.history:
+                if build.recipe is not None and build.base is None:
+                    team = None if template.team_id is None else teams(template.team_id)
+                    try:
+                        _, build.base = self._templates.resolve(_known(team), build.recipe.base)
+                    except ControlError:
+                        build.gone = True
 
     async def layer(self, build: Build) -> LayerID | None:
         """The files that a build's sandboxes start with; made now if it was never needed.
@@ -130,6 +142,12 @@ class TemplateBuilds:
             done.set()
         build.layer_id = made
         return made
+
+
+def _known(team: Team | None) -> Team:
+    if team is None:
+        raise ControlError(ControlKind.TEAM_NOT_FOUND)
+    return team
 
 
 def _settled(item: Item, setup: Setup) -> Item:

@@ -140,6 +140,7 @@ class TemplateCatalog:
             self._templates.claim_bare_names(template)
         template.public = public
         template.updated_at_ns = self._clock.now_ns()
+        self._templates.keep(template)
         return template
 
     def check_alias(self, team: Team, text: str) -> Template:

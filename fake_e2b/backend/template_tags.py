@@ -84,6 +84,7 @@ class TemplateTags:
             raise ControlError(ControlKind.TARGET_NOT_FOUND, name=reference.identifier, tag=tag)
         for each in cleaned:
             template.assign(Assignment(self._ids.uuid(), each, build, self._clock.now_ns()))
+        self._templates.keep(template)
         return build, cleaned
 
     def remove(self, team: Team, name: str, tags: Sequence[str]) -> None:
@@ -105,7 +106,9 @@ class TemplateTags:
         if DEFAULT_TAG in cleaned:
             raise ControlError(ControlKind.DEFAULT_TAG_STAYS)
         template, found = self._templates.find(team, reference)
-        self._own(team, template, found).unassign(cleaned, self._clock.now_ns())
+        template = self._own(team, template, found)
+        template.unassign(cleaned, self._clock.now_ns())
+        self._templates.keep(template)
 
     def list(self, team: Team, text: str) -> list[Assignment]:
         """The newest assignment of each tag, ready or not, in the order of the tags.

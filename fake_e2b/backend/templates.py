@@ -6,10 +6,12 @@ A bare name in a request is lower-cased and looked for as `Templates.find` says.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Set
 
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.ids import IdSource, TeamID, TemplateID
+from fake_e2b.domain.ports import LayerID
+from fake_e2b.domain.records import Records
 from fake_e2b.domain.setup import Setup
 from fake_e2b.domain.team import Team
 from fake_e2b.domain.template import (
@@ -40,12 +42,15 @@ class Templates:
     Args:
         ids: Makes template and build IDs.
         now_ns: When the platform's templates were made.
+        records: Where they are written down.
 
     Attributes:
         on_removed: Is told of each template that goes, before it is gone.
     """
 
-    def __init__(self, ids: IdSource, now_ns: int) -> None:
+    def __init__(self, ids: IdSource, now_ns: int, records: Records) -> None:
+        self._records = records
+        self._given_before: dict[tuple[str | None, str], Template] = {}
         self.on_removed: Callable[[Template], object] = lambda _: None
         self._by_id: dict[TemplateID, Template] = {}
         self._by_name: dict[tuple[str | None, str], Template] = {}
@@ -84,9 +89,88 @@ class Templates:
         """Where a team's are in the order of their making, for a list is asked page by page."""
         return self._shelves.setdefault((team_id, is_snapshot), [])
 
+    def keep(self, template: Template) -> None:
+        """Write a template down as it is now."""
+        self._records.keep(template)
+
+    def keep_all(self) -> None:
+        """Write all of them down."""
+        for template in self._by_id.values():
+            self.keep(template)
+
+    def restore(self) -> None:
+        """Have what was recorded, in place of the platform's own of the same names.
+
+        What was given to the server before this one is not there; its ID and builds are known
+        again once it is given to this one.
+        """
+        for template in self._records.all(Template):
+            if template.is_default:
+                for alias in template.aliases:
+                    self._replace_default(alias, template)
+            elif template.was_given and not template.history:
+                self._given_before[template.namespace, template.alias] = template
+            else:
+                self.add(template)
+                if template.bare_names:
+                    self.claim_bare_names(template)
+
+    def __iter__(self) -> Iterator[Template]:
+        return iter(list(self._by_id.values()))
+
+    def layers(self) -> list[LayerID]:
+        """What the builds of all hold."""
+        return [
+            build.layer_id
+            for template in self
+            for build in template.history
+            if build.layer_id is not None
+        ]
+
+    def drop_all_but(self, found: Set[LayerID]) -> None:
+        """Forget the builds whose layers are none of these."""
+        for template in self:
+            lost = [
+                each
+                for each in template.history
+                if each.layer_id is not None and each.layer_id not in found
+            ]
+            if lost:
+                for build in lost:
+                    build.gone, build.layer_id = True, None
+                template.history = [each for each in template.history if each not in lost]
+                template.assignments = [
+                    each for each in template.assignments if each.build not in lost
+                ]
+                self.keep(template)
+
+    def _replace_default(self, alias: str, template: Template) -> None:
+        fresh = self._by_name.get((None, alias))
+        if fresh is not None:
+            self._take_out(fresh)
+            self._lasting.remove(fresh)
+            # What its sandboxes are is this version's to say, what they are called is not.
+            for build in template.history:
+                build.setup = fresh.history[0].setup
+        self.add(template)
+        self.make_lasting(template)
+
+    def given(self, team: Team, alias: str) -> Template | None:
+        """A template that is about to be given again: as the team has it, or had it before."""
+        found = self.owned(team, alias)
+        if found is None:
+            found = self._given_before.pop((team.slug, alias), None)
+            if found is not None:
+                self.add(found)
+        return found
+
     def remove(self, template: Template) -> None:
         """Forget a template and free its names."""
+        self._records.forget(template)
         self.on_removed(template)
+        self._take_out(template)
+
+    def _take_out(self, template: Template) -> None:
         del self._by_id[template.template_id]
         self._gone.add(template.template_id)
         shelf = self._shelf(template.team_id, is_snapshot=template.is_snapshot)
@@ -109,6 +193,7 @@ class Templates:
                 )
         for alias in template.aliases:
             self._by_name[None, alias] = template
+        template.bare_names = True
 
     def owned_by(self, team: Team) -> list[Template]:
         """The team's templates that are no snapshots, the oldest first."""

@@ -12,6 +12,7 @@ from fake_e2b.domain.clock import SECOND_NS, Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.ids import IdSource, TeamID, VolumeID
 from fake_e2b.domain.ports import Runtime, VolumeFiles
+from fake_e2b.domain.records import Records
 from fake_e2b.domain.team import Team
 from fake_e2b.domain.volume import MAX_NAME, Mount, Volume, volume_id
 from fake_e2b.domain.volume_errors import VolumeError, VolumeKind
@@ -30,10 +31,19 @@ class Volumes:
         token_s: How long a token is good for.
     """
 
-    def __init__(self, ids: IdSource, clock: Clock, runtime: Runtime, *, token_s: int) -> None:
+    def __init__(
+        self,
+        ids: IdSource,
+        clock: Clock,
+        runtime: Runtime,
+        records: Records,
+        *,
+        token_s: int,
+    ) -> None:
         self._ids = ids
         self._clock = clock
         self._runtime = runtime
+        self._records = records
         self._token_s = token_s
         self._by_id: dict[VolumeID, Volume] = {}
         self._by_name: dict[tuple[TeamID, str], Volume] = {}
@@ -61,6 +71,7 @@ class Volumes:
         if self.find(team.team_id, name) is not volume:  # everything was forgotten meanwhile
             await self._runtime.discard_volume(volume.volume_id)
             raise ControlError(ControlKind.VOLUME_FAILED)
+        self._records.keep(volume)
         self._files[volume.volume_id] = files
         self._by_id[volume.volume_id] = volume
         return volume
@@ -103,6 +114,7 @@ class Volumes:
             ControlError: As `get`.
         """
         volume = self.get(team, text)
+        self._records.forget(volume)
         self._forget(volume)
         await self._runtime.discard_volume(volume.volume_id)
 
@@ -155,6 +167,20 @@ class Volumes:
         if files is None:
             raise VolumeError(VolumeKind.VOLUME_GONE)
         return VolumeContent(files)
+
+    def recorded(self) -> Sequence[Volume]:
+        """Those of an earlier server."""
+        return self._records.all(Volume)
+
+    def restore(self, found: Mapping[VolumeID, VolumeFiles]) -> None:
+        """Have what was recorded and has its files."""
+        for volume in self.recorded():
+            if volume.volume_id in found:
+                self._files[volume.volume_id] = found[volume.volume_id]
+                self._by_id[volume.volume_id] = volume
+                self._by_name[volume.team_id, volume.name] = volume
+            else:
+                self._records.forget(volume)
 
     async def reset(self) -> None:
         """Forget and remove everything."""

@@ -12,6 +12,7 @@ from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.event import EventType, SandboxEvent
 from fake_e2b.domain.ids import IdSource
+from fake_e2b.domain.records import Records
 from fake_e2b.domain.team import Team
 from fake_e2b.domain.webhook import Webhook, is_receivers_url
 
@@ -24,11 +25,20 @@ class Webhooks:
         most: How many a team may have.
     """
 
-    def __init__(self, ids: IdSource, clock: Clock, deliveries: Deliveries, *, most: int) -> None:
+    def __init__(
+        self,
+        ids: IdSource,
+        clock: Clock,
+        deliveries: Deliveries,
+        *,
+        most: int,
+        records: Records,
+    ) -> None:
         self._ids = ids.branch("webhooks")
         self._clock = clock
         self._deliveries = deliveries
         self._most = most
+        self._records = records
         self._webhooks: dict[str, Webhook] = {}
 
     def note(self, event: SandboxEvent) -> None:
@@ -65,6 +75,7 @@ class Webhooks:
             secret=secret,
             created_at_ns=self._clock.now_ns(),
         )
+        self._records.keep(made)
         self._webhooks[made.webhook_id] = made
         return made
 
@@ -106,6 +117,7 @@ class Webhooks:
         webhook.events = webhook.events if events is None else tuple(dict.fromkeys(events))
         webhook.enabled = webhook.enabled if enabled is None else enabled
         webhook.secret = webhook.secret if secret is None else secret
+        self._records.keep(webhook)
         return webhook
 
     def delete(self, team: Team, webhook_id: str) -> None:
@@ -115,8 +127,13 @@ class Webhooks:
             ControlError: WEBHOOK_NOT_FOUND.
         """
         webhook = self.get(team, webhook_id)
+        self._records.forget(webhook)
         del self._webhooks[webhook_id]
         webhook.gone = True
+
+    def restore(self) -> None:
+        """Have what was recorded."""
+        self._webhooks = {each.webhook_id: each for each in self._records.all(Webhook)}
 
     def clear(self) -> None:
         """Forget everything."""

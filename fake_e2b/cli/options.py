@@ -77,6 +77,13 @@ def add_fake_options(parser: argparse.ArgumentParser) -> None:
         help="a key that is valid, in place of a made-up one; may be given several times",
     )
     group.add_argument(
+        "--state",
+        type=Path,
+        metavar="DIR",
+        help="keep templates, volumes, snapshots, secrets, paused sandboxes and the API's records "
+        "there for the next start; see docs/state.md (default: all is gone at the end)",
+    )
+    group.add_argument(
         "--templates",
         type=Path,
         metavar="FILE",
@@ -100,6 +107,7 @@ def make_fake(
         remote_webhooks=arguments.remote_webhooks,
         seed=arguments.seed,
         profile=arguments.profile,
+        state=arguments.state,
         api_keys=arguments.api_key,
         tls=arguments.tls,
         domain=arguments.domain,

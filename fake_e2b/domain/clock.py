@@ -6,6 +6,7 @@ Instants are integers: nanoseconds since 1970-01-01T00:00:00Z. Names that hold o
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from typing import Protocol
 
 from fake_e2b.domain.errors import UsageError
@@ -40,12 +41,16 @@ class MovableClock:
         real: What it follows.
         frozen: Whether it stands still at first, at the real clock's instant.
 
+    Attributes:
+        on_move: Called after each move that is not the time's own.
+
     Fact: fake.clock.modes
     """
 
     def __init__(self, real: Clock, *, frozen: bool) -> None:
         self._real = real
         self._starts_frozen = frozen
+        self.on_move: Callable[[], None] = lambda: None
         # A reader in another thread sees either of them changed, never a time that is neither.
         self._ahead_ns = 0
         self._still_ns: int | None = None
@@ -88,6 +93,7 @@ class MovableClock:
             self._ahead_ns += instant_ns - now_ns
         else:
             self._still_ns = instant_ns
+        self.on_move()
 
     def freeze(self) -> None:
         """Stand still from now on."""
@@ -99,6 +105,12 @@ class MovableClock:
         if self._still_ns is not None:
             self._ahead_ns = self._still_ns - self._real.now_ns()
             self._still_ns = None
+            self.on_move()
+
+    @property
+    def ahead_ns(self) -> int:
+        """How far what it shows is ahead of the real clock, by now."""
+        return self.now_ns() - self._real.now_ns()
 
     def restart(self) -> None:
         """Show the real clock's instant again, be it earlier, in the mode it was made with.
@@ -109,6 +121,7 @@ class MovableClock:
         self._still_ns = None
         if self._starts_frozen:
             self.freeze()
+        self.on_move()
 
 
 def to_datetime(instant_ns: int) -> datetime.datetime:

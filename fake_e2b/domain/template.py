@@ -111,6 +111,7 @@ class Template:
         is_snapshot: It was made from a sandbox: listed with the snapshots, not the templates.
         is_default: The platform offers it to everyone.
         bare_names: Everyone finds it by its names without the namespace.
+        was_given: Some of its builds were given to the fake as it started.
         limits: What its sandboxes may really use, whatever sizes its builds say.
         spawned: How many sandboxes were made from it.
         last_spawned_at_ns: When the last one was.
@@ -131,6 +132,7 @@ class Template:
     is_snapshot: bool = False
     is_default: bool = False
     bare_names: bool = False
+    was_given: bool = False
     spawned: int = 0
     last_spawned_at_ns: int | None = None
 
@@ -199,6 +201,7 @@ class Template:
 
     def make_lasting(self) -> None:
         """Let what it has now be there after every reset."""
+        self.was_given = True
         self.lasting = list(self.assignments), list(self.history)
 
     def reset(self) -> list[Build]:

@@ -23,7 +23,7 @@ from fake_e2b.data_plane.interpreter import interpreter_app
 from fake_e2b.data_plane.proxy import proxy_app
 from fake_e2b.data_plane.volume_content import volume_content_app
 from fake_e2b.domain.clock import MovableClock
-from fake_e2b.domain.ids import IdSource, TemplateID
+from fake_e2b.domain.ids import TemplateID
 from fake_e2b.domain.recipe import Definition
 from fake_e2b.domain.sandbox import OnTimeout, Sandbox
 from fake_e2b.domain.steering.asked import Asked
@@ -43,6 +43,7 @@ from fake_e2b.server.patience import LimitedPatience
 from fake_e2b.server.reaper import Reaper
 from fake_e2b.server.receiver import Receivers
 from fake_e2b.server.settings import Address, Settings, client_environment
+from fake_e2b.server.state import State
 from fake_e2b.server.steering.layer import Steering
 from fake_e2b.server.steering.sandbox_acts import SandboxActs
 from fake_e2b.server.streams import App, OpenRequests
@@ -66,21 +67,30 @@ class Fake:
 
     Args:
         variables: What clients need besides those that name this fake.
+        state: What it has of an earlier one, and leaves to a later one; closed by the caller.
 
     Raises:
         UsageError: A setting cannot be fulfilled on this machine.
     """
 
     def __init__(
-        self, settings: Settings, address: Address, variables: Mapping[str, str] | None = None
+        self,
+        settings: Settings,
+        address: Address,
+        variables: Mapping[str, str] | None = None,
+        state: State | None = None,
     ) -> None:
+        self._state = state = state or State()
         real_clock = SystemClock()
         self.settings = settings
         self.clock = MovableClock(real_clock, frozen=settings.clock == "manual")
-        self.ids = IdSource(settings.seed)
+        state.follow_clock(self.clock)
+        self.ids = state.ids(settings.seed)
         self.journal = Journal(self.clock, real_clock)
         self.happened = JournalEvents(self.journal)
-        self.runtime = choose_runtime(settings.runtime, at_start=True)
+        self.runtime = choose_runtime(
+            settings.runtime, folder=state.folder, at_start=True, outlived=state.records.last
+        )
         self.stubs = Stubs(self.clock, real_clock, self.journal)
         self._machines = Machines(
             self.clock, self.ids, self.happened.processes, self.stubs, self.runtime
@@ -94,6 +104,7 @@ class Fake:
             stubs=self.stubs,
             network=settings.build_network,
             longest_s=settings.build_timeout_s,
+            records=state.records,
         )
         self.backend = ControlBackend(
             clock=self.clock,
@@ -115,12 +126,15 @@ class Fake:
             make_patience=lambda: LimitedPatience(_PATIENCE_S),
             wait=asyncio.sleep,
             building=self._site.building,
+            records=state.records,
         )
         self.api_key = self._make_teams()
+        self.access_token = state.known("access token", lambda: f"sk_e2b_{self.ids.hex_token(40)}")
+        self.backend.accounts.add_access_token(self.access_token)
+        self.backend.restore()
         for definition in settings.templates:
             self.add_template(definition, lasting=True)
-        self.access_token = f"sk_e2b_{self.ids.hex_token(40)}"
-        self.backend.accounts.add_access_token(self.access_token)
+        self.backend.builds.restore(self.backend.teams.get)
         self.user_token = self.backend.accounts.user_token
         self.admin_token = self.backend.accounts.admin_token
         self.team_id = str(next(iter(self.backend.teams)).team_id)
@@ -183,7 +197,8 @@ class Fake:
     def _make_teams(self) -> str:
         teams = self.backend.teams
         first = teams.add_team(FIRST_TEAM)
-        api_key = teams.add_key(first)
+        api_key = self._state.known("API key", lambda: teams.add_key(first))
+        teams.add_key(first, api_key)
         for key in self.settings.api_keys:
             teams.add_key(first, key)
         for slug, keys in self.settings.teams.items():
@@ -224,15 +239,28 @@ class Fake:
         async with contextlib.AsyncExitStack() as life:
             life.push_async_callback(self.runtime.close)
             await self.runtime.start()
+            if self._state.records.last:
+                await self._recover()
             life.push_async_callback(self._machines.close)
             life.push_async_callback(self.stubs.close)
-            life.push_async_callback(self.backend.sandboxes.reset)
-            life.push_async_callback(self.backend.build_requests.reset)
+            life.push_async_callback(self._close)
             life.push_async_callback(self._stop_deliveries)
             reaping = asyncio.create_task(self._reaper.run(), name="fake-e2b reaper")
             life.push_async_callback(_end, reaping)
             self._life = life.pop_all()
         return self
+
+    async def _recover(self) -> None:
+        found = await self.backend.recover(self._site.cache.recorded())
+        self._site.cache.restore(found.layers)
+
+    async def _close(self) -> None:
+        if not self._state.records.last:
+            await self.backend.build_requests.reset()
+            await self.backend.sandboxes.reset()
+            return
+        await self.backend.close()
+        self._state.keep_clock(self.clock)
 
     async def __aexit__(self, *exc: object) -> None:
         await self._life.aclose()

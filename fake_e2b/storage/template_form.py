@@ -76,6 +76,7 @@ class _Template:
     is_snapshot: bool
     is_default: bool
     bare_names: bool
+    was_given: bool
     spawned: int
     last_spawned_at_ns: int | None
     builds: list[_Build] = field(default_factory=list)
@@ -141,7 +142,7 @@ def _read_item(item: _Item) -> Item:
 
 
 def read_templates(texts: Sequence[bytes]) -> list[Template]:
-    """All templates; a build that starts from another one starts from what was read."""
+    """All templates; a build that starts from another one starts from what was read, if it was."""
     kept = [_ADAPTER.validate_json(text) for text in texts]
     builds: dict[str, Build] = {}
     for one in (build for each in kept for build in each.builds):
@@ -153,7 +154,6 @@ def read_templates(texts: Sequence[bytes]) -> list[Template]:
     for one in (build for each in kept for build in each.builds):
         if one.base is not None:
             builds[one.build_id].base = builds.get(one.base)
-            builds[one.build_id].gone = one.base not in builds
     return [_read(each, builds) for each in kept]
 
 

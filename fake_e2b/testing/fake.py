@@ -26,6 +26,7 @@ from fake_e2b.server.settings import (
     RuntimeName,
     Settings,
 )
+from fake_e2b.server.state import State, open_state
 from fake_e2b.server.tls import Tls
 from fake_e2b.testing.clock import FakeClock
 from fake_e2b.testing.commands import FakeCommands
@@ -105,6 +106,9 @@ class FakeE2B:
         webhook_keys: Whether the keys of delivered events are ``"snake"`` or ``"camel"`` case.
         webhook_timeout_s: How long a receiver may take to answer, in seconds of real time.
         templates: Of the fake's own team; each after those it starts from.
+        state: A folder in which templates, volumes, snapshots, secrets, paused sandboxes' files and
+            the API's records outlive this fake, and where it finds those of an earlier one; made
+            if missing. Without one all is gone at the end. See ``docs/state.md``.
         profile: A set of faults that is in force from the start and after every `reset`, see
             `fake_e2b.profiles`; its dice are the fake's seed's.
         set_environment: Whether the block sets `env` in this process, and lets it resolve
@@ -139,6 +143,7 @@ class FakeE2B:
         webhook_keys: WebhookKeys = "snake",
         webhook_timeout_s: float = 10.0,
         templates: Sequence[SandboxTemplate] = (),
+        state: str | os.PathLike[str] | None = None,
         profile: str | None = None,
         set_environment: bool = True,
         allow_remote: bool = False,
@@ -164,6 +169,8 @@ class FakeE2B:
             templates=tuple(each.definition() for each in templates),
             profile=profile,
         )
+        self._state_folder = state
+        self._state: State | None = None
         self._host = host
         self._port = port
         self._allow_remote = allow_remote
@@ -203,12 +210,15 @@ class FakeE2B:
             tls = Tls(address.domain_name, host) if over_tls else None
             if tls is not None:
                 undo.callback(tls.close)
-            fake = Fake(self._settings, address, tls.variables if tls else None)
+            state = open_state(self._state_folder)
+            undo.callback(state.close)
+            fake = Fake(self._settings, address, tls.variables if tls else None, state)
             thread = ServerThread(fake.app, fake, sockets, tls.context if tls else None)
             fake.steering.refusal.watch(thread)
             thread.start()
             undo.pop_all()
         self._tls = tls
+        self._state = state
         self._running = fake, thread, address
         self._journal = FakeJournal(fake.journal, thread)
         if self._set_environment:
@@ -234,6 +244,9 @@ class FakeE2B:
             if running is not None:
                 running[1].stop()
         finally:
+            state, self._state = self._state, None
+            if state is not None:
+                state.close()
             if self._journal is not None:
                 self._journal.close()
             if tls is not None:

@@ -97,6 +97,7 @@ class MemoryRuntime:
         self.volumes: set[VolumeID] = set()
         self.layers: set[LayerID] = set()
         self.captured: list[LayerID] = []
+        self.preserved: set[str] = set()
         self.gates: dict[str, Gate] = {}
         self.failures: dict[str, Exception] = {}
 
@@ -110,6 +111,14 @@ class MemoryRuntime:
             await self.gates[name].passing()
         if name in self.failures:
             raise self.failures[name]
+
+    async def preserve(self, sandbox_id: str) -> None:
+        await self.step("preserve")
+        self.preserved.add(sandbox_id)
+
+    async def take_back(self, sandbox_id: str) -> None:
+        await self.step("take back")
+        self.preserved.discard(sandbox_id)
 
     async def create_volume(self, volume_id: VolumeID) -> Any:
         await self.step("create volume")

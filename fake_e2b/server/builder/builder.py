@@ -33,6 +33,7 @@ from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.downloads import NetworkMode
 from fake_e2b.domain.ids import IdSource
 from fake_e2b.domain.ports import Capability, Guest, LayerID, Runtime
+from fake_e2b.domain.records import Records
 from fake_e2b.domain.setup import PLAIN, Setup, Start
 from fake_e2b.domain.stubs.call import Site
 from fake_e2b.domain.team import Team
@@ -97,6 +98,7 @@ class TemplateBuilder:
         longest_s: After so long a build is stopped, in real time.
         stubs: Reaches its guests too.
         network: What becomes of commands that would download.
+        records: Where kept layers are written down.
     """
 
     def __init__(
@@ -109,6 +111,7 @@ class TemplateBuilder:
         archives: Archives,
         stubs: Stubs,
         network: NetworkMode,
+        records: Records,
         longest_s: float = LONGEST_S,
     ) -> None:
         self._runtime = runtime
@@ -121,7 +124,7 @@ class TemplateBuilder:
         self._longest_s = longest_s
         self._numbers = itertools.count()
         self._starter = Starter()
-        self.cache = LayerCache(runtime.release)
+        self.cache = LayerCache(runtime.release, records)
 
     async def build(self, team: Team, template: Template, order: Order, say: Say) -> Built:
         """Do all of it.

@@ -6,13 +6,15 @@ Facts: templates.build.cache, templates.build.cache.stubs, templates.build.cache
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Set
+from dataclasses import asdict, dataclass
 
 from fake_e2b.domain.build import Context
 from fake_e2b.domain.ports import LayerID
+from fake_e2b.domain.records import Records
 
 MOST_KEPT = 200
+_KIND = "cached layer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +41,12 @@ class LayerCache:
 
     Args:
         release: Lets a layer go.
+        records: Where they are written down.
     """
 
-    def __init__(self, release: Callable[[LayerID], Awaitable[None]]) -> None:
+    def __init__(self, release: Callable[[LayerID], Awaitable[None]], records: Records) -> None:
         self._release = release
+        self._records = records
         self._kept: OrderedDict[tuple[str, str], Kept] = OrderedDict()
 
     def find(self, team_id: str, key: str, stubbed: frozenset[str]) -> Kept | None:
@@ -61,12 +65,34 @@ class LayerCache:
         """Keep what a step has left; the layer's holder is the cache from now on."""
         before = self._kept.pop((team_id, key), None)
         self._kept[team_id, key] = kept
+        if self._records.last:
+            value = {"layer_id": kept.layer_id, "context": asdict(kept.context)}
+            self._records.put(_KIND, f"{team_id} {key}", value)
         gone = [] if before is None else [before]
         while len(self._kept) > MOST_KEPT:
-            gone.append(self._kept.popitem(last=False)[1])
+            oldest, its = self._kept.popitem(last=False)
+            self._records.drop(_KIND, " ".join(oldest))
+            gone.append(its)
         for each in gone:
             if each.layer_id is not None:
                 await self._release(each.layer_id)
+
+    def recorded(self) -> list[LayerID]:
+        """The layers that an earlier server kept."""
+        found = (each["layer_id"] for each in self._records.values(_KIND).values())
+        return [each for each in found if each is not None]
+
+    def restore(self, found: Set[LayerID]) -> None:
+        """Have again what an earlier server kept, as far as its layers are found."""
+        for name, value in self._records.values(_KIND).items():
+            team_id, key = name.split()
+            layer_id = value["layer_id"]
+            if layer_id is None or layer_id in found:
+                context = value["context"]
+                context["services"] = tuple(context["services"])
+                self._kept[team_id, key] = Kept(layer_id, Context(**context))
+            else:
+                self._records.drop(_KIND, name)
 
     async def clear(self) -> None:
         """Forget all."""

@@ -10,6 +10,7 @@ from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.downloads import NetworkMode
 from fake_e2b.domain.ids import IdSource
 from fake_e2b.domain.ports import Runtime
+from fake_e2b.domain.records import Records
 from fake_e2b.server.builder.archives import Archives
 from fake_e2b.server.builder.builder import TemplateBuilder
 from fake_e2b.server.builder.tasks import BuildTasks
@@ -27,6 +28,7 @@ class BuildSite:
         stubs: Reach their guests as well.
         network: What becomes of commands that would download.
         longest_s: How long one build may take, in real time.
+        records: Where kept layers are written down.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class BuildSite:
         stubs: Stubs,
         network: NetworkMode,
         longest_s: float,
+        records: Records,
     ) -> None:
         self._archives = Archives()
         self._tasks = BuildTasks()
@@ -52,13 +55,16 @@ class BuildSite:
             stubs=stubs,
             network=network,
             longest_s=longest_s,
+            records=records,
         )
+        self.cache = self._builder.cache
         self.uploads = uploads_app(self._archives, ids, clock)
         self.building = Building(
             builder=self._builder,
             archives=self._archives,
             begin=self._tasks.begin,
             upload_url=upload_url(base_url, ids),
+            end=self._tasks.close,
             forget=self.forget,
         )
 
