@@ -25,7 +25,7 @@ from fake_e2b.admin.parts import AdminParts, Page
 from fake_e2b.admin.profiles import PROFILE_PAGES
 from fake_e2b.admin.recorder import App, Receive, Scope, Send
 from fake_e2b.admin.sandboxes import SANDBOX_PAGES
-from fake_e2b.admin.state import env, health, reset, state
+from fake_e2b.admin.state import credentials, env, health, reset, state
 from fake_e2b.admin.stubs import STUB_PAGES
 from fake_e2b.domain.errors import UsageError
 
@@ -35,6 +35,7 @@ PAGES: Mapping[str, Mapping[str, Page]] = {
     "/_fake/health": {"GET": health},
     "/_fake/state": {"GET": state},
     "/_fake/env": {"GET": env},
+    "/_fake/credentials": {"GET": credentials},
     "/_fake/reset": {"POST": reset},
     "/_fake/journal": {"GET": journal},
     "/_fake/journal/expect": {"POST": expect},

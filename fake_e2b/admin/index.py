@@ -25,6 +25,7 @@ _LINKS = {
     "stubs": "programs in sandboxes whose answers were given in advance, as JSON",
     "clock": "what time it is for the fake",
     "env": "the variables that a client needs",
+    "credentials": "keys and tokens of teams, users and administrators",
     "openapi.json": "what it serves, as an OpenAPI document",
     "health": "that it answers",
 }

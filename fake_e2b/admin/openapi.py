@@ -68,6 +68,9 @@ def admin_paths() -> dict[str, Any]:
         "/_fake/health": {"get": operation("fakeHealth", "That it answers", ok("FakeHealth"))},
         "/_fake/state": {"get": operation("fakeState", "What exists", ok("FakeState"))},
         "/_fake/env": {"get": operation("fakeEnv", "Variables that a client needs", ok("FakeEnv"))},
+        "/_fake/credentials": {
+            "get": operation("fakeCredentials", "Keys and tokens", ok("FakeCredentials"))
+        },
         "/_fake/reset": {
             "post": operation("fakeReset", "Make all as after the start", ok("FakeReset"))
         },
@@ -98,6 +101,14 @@ _SCHEMAS: dict[str, Any] = {
     "FakeEnv": TEXTS,
     "FakeReset": an_object(next=WHOLE),
     "FakeDocument": {"type": "object"},
+    "FakeCredentials": an_object(
+        teamID=STRING,
+        apiKey=STRING,
+        accessToken=STRING,
+        userToken=STRING,
+        adminToken=STRING,
+        teams=array(an_object(teamID=STRING, name=STRING)),
+    ),
     "FakeState": an_object(
         version=STRING,
         seed=WHOLE,

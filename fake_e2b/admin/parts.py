@@ -64,6 +64,7 @@ class AdminParts:
         seed: What every random value comes from.
         sandboxes: Those that exist, running and paused.
         env: The variables that a client needs.
+        credentials: Keys and tokens of everybody, as JSON shows them.
         timekeeper: Moves the clock.
         next_deadline: What will happen next by itself; None if nothing will.
         rules: Faults and gates in force.
@@ -81,6 +82,7 @@ class AdminParts:
     seed: int
     sandboxes: Callable[[], Iterable[Sandbox]]
     env: Callable[[], Mapping[str, str]]
+    credentials: Callable[[], Mapping[str, Any]]
     timekeeper: Timekeeper
     next_deadline: Callable[[], Deadline | None]
     rules: RuleTable

@@ -1,4 +1,4 @@
-"""`/_fake/health`, `/_fake/state`, `/_fake/env` and `/_fake/reset`."""
+"""`/_fake/health`, `/_fake/state`, `/_fake/env`, `/_fake/credentials` and `/_fake/reset`."""
 
 from __future__ import annotations
 
@@ -45,6 +45,11 @@ async def state(parts: AdminParts, request: Request) -> Response:
 async def env(parts: AdminParts, request: Request) -> Response:
     """The variables that a client of this server needs."""
     return JSONResponse(dict(parts.env()))
+
+
+async def credentials(parts: AdminParts, request: Request) -> Response:
+    """Who can ask for what: keys and tokens of teams, users and administrators."""
+    return JSONResponse(dict(parts.credentials()))
 
 
 async def reset(parts: AdminParts, request: Request) -> Response:

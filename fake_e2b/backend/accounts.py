@@ -30,6 +30,7 @@ class Accounts:
         ids: Makes tokens.
         clock: When they were made.
         records: Where they are written down.
+        access_tokens: Whether access tokens are taken, and new ones made.
 
     Attributes:
         user: The one who belongs to every team.
@@ -37,9 +38,12 @@ class Accounts:
         admin_token: The administrator's.
     """
 
-    def __init__(self, ids: IdSource, clock: Clock, records: Records) -> None:
+    def __init__(
+        self, ids: IdSource, clock: Clock, records: Records, *, access_tokens: bool = True
+    ) -> None:
         self._ids = ids
         self._records = records
+        self._takes_access_tokens = access_tokens
         self._clock = clock
         self._key = ids.key("tokens of users")
         self._access_tokens: dict[str, AccessToken] = {}
@@ -53,7 +57,15 @@ class Accounts:
         self._lasting[token] = replace(self._keep(token, "Default"))
 
     def make_access_token(self, name: str) -> AccessToken:
-        """A new one, until it is deleted or everything is reset."""
+        """A new one, until it is deleted or everything is reset.
+
+        Raises:
+            ControlError: NO_NEW_ACCESS_TOKENS.
+
+        Fact: control.auth.access-tokens-off
+        """
+        if not self._takes_access_tokens:
+            raise ControlError(ControlKind.NO_NEW_ACCESS_TOKENS)
         token = ACCESS_TOKEN_PREFIX + self._ids.hex_token(API_KEY_DIGITS)
         made = self._keep(token, name)
         self._records.keep(made)
@@ -101,12 +113,15 @@ class Accounts:
         """Whose access token it is.
 
         Raises:
-            ControlError: AUTH_MALFORMED, ACCESS_TOKEN_FORMAT, ACCESS_TOKEN_UNKNOWN.
+            ControlError: AUTH_MALFORMED, ACCESS_TOKENS_OFF, ACCESS_TOKEN_FORMAT,
+                ACCESS_TOKEN_UNKNOWN.
         """
-        if token in self._access_tokens:
+        if self._takes_access_tokens and token in self._access_tokens:
             return self.user
         if not token.startswith(ACCESS_TOKEN_PREFIX):
             raise ControlError(ControlKind.AUTH_MALFORMED)
+        if not self._takes_access_tokens:
+            raise ControlError(ControlKind.ACCESS_TOKENS_OFF)
         if not _HEX.fullmatch(token[len(ACCESS_TOKEN_PREFIX) :]):
             raise ControlError(ControlKind.ACCESS_TOKEN_FORMAT)
         raise ControlError(ControlKind.ACCESS_TOKEN_UNKNOWN)

@@ -97,7 +97,7 @@ class ControlBackend:
         self.clock = clock
         self.together = together
         self.teams = Teams(ids, settings, clock, records)
-        self.accounts = Accounts(ids, clock, records)
+        self.accounts = Accounts(ids, clock, records, access_tokens=settings.access_tokens)
         self.api_keys = ApiKeys(self.teams)
         self.templates = Templates(ids, clock.now_ns(), records)
         self.builds = TemplateBuilds(

@@ -14,6 +14,7 @@ class ControlSettings:
         concurrent_sandboxes: How many a team may have live at once; the same.
         concurrent_builds: How many template builds a team may have open at once.
         webhooks: How many webhooks a team may have.
+        access_tokens: Whether personal access tokens are taken and made.
         idempotency_window_s: How long the answer to an idempotency key is remembered.
         volume_token_s: How long a volume's token lets into its content.
     """
@@ -22,5 +23,6 @@ class ControlSettings:
     concurrent_sandboxes: int = 1_100
     concurrent_builds: int = 1_000
     webhooks: int = 1_000
+    access_tokens: bool = True
     idempotency_window_s: int = 86_400
     volume_token_s: int = 3_600

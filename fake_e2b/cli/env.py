@@ -19,6 +19,11 @@ from fake_e2b.server.trust import TRUST
 from fake_e2b.testing.environment import completed
 
 _TIMEOUT_S = 10
+_TOKENS = {
+    "userToken": "FAKE_E2B_USER_TOKEN",
+    "adminToken": "FAKE_E2B_ADMIN_TOKEN",
+    "teamID": "FAKE_E2B_TEAM_ID",
+}
 _URLS = ("E2B_API_URL", "E2B_SANDBOX_URL", "E2B_VOLUME_API_URL")
 
 
@@ -41,6 +46,11 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--shell", choices=tuple(SHELLS), default="posix", help="in which syntax (default: posix)"
     )
+    parser.add_argument(
+        "--tokens",
+        action="store_true",
+        help=f"print those of users and administrators, too: {', '.join(_TOKENS.values())}",
+    )
     parser.set_defaults(execute=execute)
 
 
@@ -56,11 +66,15 @@ def execute(arguments: argparse.Namespace) -> int:
         parts.scheme in ("http", "https") and parts.netloc,
         f"'{url}' is no URL: use --url http://HOST:PORT",
     )
-    variables = _ask(url)
+    variables = _ask(url, "env", "E2B_API_KEY")
     # Reached by another name, it is to be used by that name, unless it is by its domain alone.
     variables.update({name: url for name in _URLS if variables.get(name)})
     _drop_absent_files(variables)
-    print(render(arguments.shell, completed(variables, os.environ)))
+    variables = completed(variables, os.environ)
+    if arguments.tokens:
+        found = _ask(url, "credentials", *_TOKENS)
+        variables.update({name: found[key] for key, name in _TOKENS.items()})
+    print(render(arguments.shell, variables))
     return 0
 
 
@@ -77,9 +91,10 @@ def _drop_absent_files(variables: dict[str, str]) -> None:
         )
 
 
-def _ask(url: str) -> dict[str, str]:
+def _ask(url: str, page: str, *expected: str) -> dict[str, str]:
     try:
-        with build_opener(ProxyHandler({})).open(f"{url}/_fake/env", timeout=_TIMEOUT_S) as answer:
+        opener = build_opener(ProxyHandler({}))
+        with opener.open(f"{url}/_fake/{page}", timeout=_TIMEOUT_S) as answer:
             variables = json.load(answer)
     except HTTPError as error:
         raise UsageError(f"what answers at {url} is no fake-e2b (status {error.code})") from error
@@ -91,6 +106,6 @@ def _ask(url: str) -> dict[str, str]:
         ) from error
     except ValueError as error:
         raise UsageError(f"what answers at {url} is no fake-e2b (it sent no JSON)") from error
-    if not isinstance(variables, dict) or "E2B_API_KEY" not in variables:
+    if not isinstance(variables, dict) or not variables.keys() >= set(expected):
         raise UsageError(f"what answers at {url} is no fake-e2b (it sent no variables)")
     return {str(name): str(value) for name, value in variables.items()}

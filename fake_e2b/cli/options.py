@@ -84,6 +84,12 @@ def add_fake_options(parser: argparse.ArgumentParser) -> None:
         "there for the next start; see docs/state.md (default: all is gone at the end)",
     )
     group.add_argument(
+        "--access-tokens",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="take personal access tokens, which the service has deprecated (default: yes)",
+    )
+    group.add_argument(
         "--templates",
         type=Path,
         metavar="FILE",
@@ -105,6 +111,7 @@ def make_fake(
         clock=arguments.clock,
         build_network=arguments.build_network,
         remote_webhooks=arguments.remote_webhooks,
+        access_tokens=arguments.access_tokens,
         seed=arguments.seed,
         profile=arguments.profile,
         state=arguments.state,

@@ -92,7 +92,9 @@ def execute(arguments: argparse.Namespace) -> int:
         print(
             f"fake-e2b {__version__} serves at {_places(fake)}\n"
             f"Give your program the variables below; look at {fake.url}/_fake/; "
-            "stop with Ctrl-C.",
+            "stop with Ctrl-C.\n"
+            f"Tokens of users and administrators: {fake.url}/_fake/credentials, "
+            "or fake-e2b env --tokens.",
             file=sys.stderr,
             flush=True,
         )

@@ -20,6 +20,8 @@ class ControlKind(StrEnum):
     BEARER_TEAM_REJECTED = auto()
     ACCESS_TOKEN_FORMAT = auto()
     ACCESS_TOKEN_UNKNOWN = auto()
+    ACCESS_TOKENS_OFF = auto()
+    NO_NEW_ACCESS_TOKENS = auto()
     ADMIN_TEAM_FORMAT = auto()
     ADMIN_TEAM_UNKNOWN = auto()
     TEAM_BANNED = auto()

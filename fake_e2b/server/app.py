@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import traceback
 from collections.abc import Awaitable, Iterable, Mapping
+from typing import Any
 
 from fake_e2b._version import __version__
 from fake_e2b.admin.app import admin_app
@@ -121,6 +122,7 @@ class Fake:
                 concurrent_sandboxes=settings.max_sandboxes,
                 concurrent_builds=settings.max_builds,
                 webhooks=settings.max_webhooks,
+                access_tokens=settings.access_tokens,
             ),
             together=_together,
             make_patience=lambda: LimitedPatience(_PATIENCE_S),
@@ -224,6 +226,7 @@ class Fake:
             seed=self.ids.seed,
             sandboxes=self.sandboxes,
             env=lambda: self.env,
+            credentials=self._credentials,
             timekeeper=self.timekeeper,
             next_deadline=self.due.next_deadline,
             rules=self.steering.rules,
@@ -234,6 +237,16 @@ class Fake:
             reset=self.reset,
             openapi=openapi_document,
         )
+
+    def _credentials(self) -> dict[str, Any]:
+        return {
+            "teamID": self.team_id,
+            "apiKey": self.api_key,
+            "accessToken": self.access_token,
+            "userToken": self.user_token,
+            "adminToken": self.admin_token,
+            "teams": [{"teamID": team.team_id, "name": team.slug} for team in self.backend.teams],
+        }
 
     async def __aenter__(self) -> Fake:
         async with contextlib.AsyncExitStack() as life:

@@ -46,6 +46,7 @@ class Settings:
         remote_webhooks: Whether events may be delivered to other machines than this one.
         webhook_keys: How the keys of delivered events are written.
         webhook_timeout_s: How long a receiver may take to answer, in real time.
+        access_tokens: Whether personal access tokens, which the service has deprecated, are taken.
         any_host: Routing headers count on any host, see `fake_e2b.server.dispatch.route`.
     """
 
@@ -68,6 +69,7 @@ class Settings:
     remote_webhooks: bool = False
     webhook_keys: WebhookKeys = "snake"
     webhook_timeout_s: float = 10.0
+    access_tokens: bool = True
 
 
 @dataclass(frozen=True, slots=True)

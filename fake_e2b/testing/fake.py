@@ -105,6 +105,8 @@ class FakeE2B:
             that do not lead to loopback are recorded as not sent.
         webhook_keys: Whether the keys of delivered events are ``"snake"`` or ``"camel"`` case.
         webhook_timeout_s: How long a receiver may take to answer, in seconds of real time.
+        access_tokens: Whether personal access tokens are taken and made; the service has
+            deprecated them, and refuses them where they are switched off.
         templates: Of the fake's own team; each after those it starts from.
         state: A folder in which templates, volumes, snapshots, secrets, paused sandboxes' files and
             the API's records outlive this fake, and where it finds those of an earlier one; made
@@ -142,6 +144,7 @@ class FakeE2B:
         remote_webhooks: bool = False,
         webhook_keys: WebhookKeys = "snake",
         webhook_timeout_s: float = 10.0,
+        access_tokens: bool = True,
         templates: Sequence[SandboxTemplate] = (),
         state: str | os.PathLike[str] | None = None,
         profile: str | None = None,
@@ -164,6 +167,7 @@ class FakeE2B:
             remote_webhooks=remote_webhooks,
             webhook_keys=_checked_keys(webhook_keys),
             webhook_timeout_s=webhook_timeout_s,
+            access_tokens=access_tokens,
             debug_ports=debug_ports,
             any_host=allow_remote,
             templates=tuple(each.definition() for each in templates),

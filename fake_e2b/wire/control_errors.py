@@ -37,6 +37,7 @@ class ErrorAnswer:
 
 _API_KEY = "Invalid API key, please visit https://e2b.dev/docs/api-key for more information."
 _ACCESS_TOKEN = "Invalid Access token, try to login again by running `e2b auth login`."
+_DEPRECATED = "See https://e2b.dev/docs/migration/access-token-deprecation"
 _SECURED = "Please visit https://e2b.dev/docs/sandbox/secured-access for more information."
 
 TABLE: Mapping[K, Row] = {
@@ -52,6 +53,16 @@ TABLE: Mapping[K, Row] = {
     K.ACCESS_TOKEN_FORMAT: Row(401, f"{_ACCESS_TOKEN}\nInvalid access token format"),
     K.ACCESS_TOKEN_UNKNOWN: Row(
         401, f"{_ACCESS_TOKEN}\nCannot get the user for the given access token"
+    ),
+    K.ACCESS_TOKENS_OFF: Row(
+        401,
+        f"{_ACCESS_TOKEN}\nE2B_ACCESS_TOKEN is deprecated and no longer accepted. Use an API key "
+        f"(E2B_API_KEY) instead. {_DEPRECATED}",
+    ),
+    K.NO_NEW_ACCESS_TOKENS: Row(
+        410,
+        "Creating new access tokens is disabled. E2B_ACCESS_TOKEN is deprecated; use an API key "
+        f"(E2B_API_KEY) instead. {_DEPRECATED}",
     ),
     K.ADMIN_TEAM_FORMAT: Row(400, "Invalid admin token teamID.\nInvalid team ID"),
     K.ADMIN_TEAM_UNKNOWN: Row(404, "Invalid admin token teamID.\nTeam not found"),

@@ -96,3 +96,15 @@ def test_what_is_no_url_is_refused(capsys):
     status, said = ask(capsys, "--url", "localhost:3000")
     assert status == 2
     assert "--url http://HOST:PORT" in said.err
+
+
+def test_tokens_are_printed_on_demand(fake, capsys):
+    _, said = ask(capsys, "--url", fake.url, "--shell", "json")
+    assert not any(name.startswith("FAKE_E2B_") for name in json.loads(said.out))
+    status, said = ask(capsys, "--url", fake.url, "--shell", "json", "--tokens")
+    variables = json.loads(said.out)
+    assert status == 0
+    assert variables["FAKE_E2B_USER_TOKEN"] == fake.user_token
+    assert variables["FAKE_E2B_ADMIN_TOKEN"] == fake.admin_token
+    assert variables["FAKE_E2B_TEAM_ID"] == fake.team_id
+    assert variables["E2B_API_KEY"] == fake.api_key

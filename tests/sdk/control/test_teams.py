@@ -214,6 +214,41 @@ def test_an_access_token_works_until_it_is_deleted(
     assert user.delete("/access-tokens/abc").status_code == 400
 
 
+def test_access_tokens_can_be_switched_off() -> None:
+    hint = "See https://e2b.dev/docs/migration/access-token-deprecation"
+    with FakeE2B(runtime="local", access_tokens=False) as fake:
+        user = {"Authorization": f"Bearer {fake.user_token}"}
+        with httpx.Client(base_url=fake.url) as client:
+            for token in (fake.access_token, "sk_e2b_00", "sk_e2b_xyz"):
+                bearer = {"Authorization": f"Bearer {token}"}
+                assert refusal(client.get("/teams", headers=bearer)) == (
+                    401,
+                    f"{TOKEN_TEXT}\nE2B_ACCESS_TOKEN is deprecated and no longer accepted. "
+                    f"Use an API key (E2B_API_KEY) instead. {hint}",
+                )
+            made = client.post("/access-tokens", json={"name": "laptop"}, headers=user)
+            assert refusal(made) == (
+                410,
+                "Creating new access tokens is disabled. E2B_ACCESS_TOKEN is deprecated; use an "
+                f"API key (E2B_API_KEY) instead. {hint}",
+            )
+            assert client.delete(f"/access-tokens/{NOBODY}", headers=user).status_code == 404
+            assert client.get("/teams", headers=user).status_code == 200
+
+
+def test_other_languages_read_the_tokens(
+    fake: FakeE2B, connect: Callable[..., httpx.Client]
+) -> None:
+    assert connect().get("/_fake/credentials").json() == {
+        "teamID": fake.team_id,
+        "apiKey": fake.api_key,
+        "accessToken": fake.access_token,
+        "userToken": fake.user_token,
+        "adminToken": fake.admin_token,
+        "teams": [{"teamID": fake.team_id, "name": "fake"}],
+    }
+
+
 def test_a_reset_brings_the_first_keys_back(fake: FakeE2B, user: httpx.Client) -> None:
     made = user.post("/api-keys", json={"name": "ci"}).json()
     [first, _] = user.get("/api-keys").json()

@@ -78,6 +78,7 @@ def parts(world):
         seed=7,
         sandboxes=lambda: world.sandboxes,
         env=lambda: {"E2B_API_KEY": "e2b_00"},
+        credentials=lambda: {"adminToken": "secret"},
         timekeeper=world,
         next_deadline=lambda: world.due,
         rules=world.rules,
