@@ -16,10 +16,12 @@ _HEAD = """# What the fake has of E2B
 
 Made by `python scripts/coverage` from the tables of routes, the list of [known gaps][gaps] and
 the installed SDKs; a test compares. *Partly* means that it works but for what the named gap says.
-On the control plane a *no* answers 501 with the header `X-Fake-E2B-Gap`.
+*Refused* is what the service keeps for itself: clients get its 404, here as there. On the control
+plane a *no* answers 501 with the header `X-Fake-E2B-Gap`.
 
 [gaps]: ../contracts/known_gaps.toml
 """
+_ORDER = ("yes", "partly", "refused", "no")
 _PLANES = {
     Plane.CONTROL: "The control plane",
     Plane.ENVD: "Inside a sandbox",
@@ -61,8 +63,8 @@ def page(methods: Methods) -> str:
 def _counts(
     known: dict[str, Coverage], methods: Methods, of_methods: dict[tuple[str, str], Coverage]
 ) -> Iterator[str]:
-    yield "| | yes | partly | no |"
-    yield "|---|---|---|---|"
+    yield "| | yes | partly | refused | no |"
+    yield "|---|---|---|---|---|"
     for plane, title in _PLANES.items():
         names = {each.name for each in OPERATIONS if each.plane is plane}
         yield _count(title, (known[name] for name in names))
@@ -72,7 +74,7 @@ def _counts(
 
 def _count(title: str, found: Iterable[Coverage]) -> str:
     counted = Counter(map(str, found))
-    return f"| {title} | {counted['yes']} | {counted['partly']} | {counted['no']} |"
+    return f"| {title} | {' | '.join(str(counted[each]) for each in _ORDER)} |"
 
 
 def _operations(plane: Plane, known: dict[str, Coverage]) -> Iterator[str]:

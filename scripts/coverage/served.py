@@ -15,6 +15,7 @@ from fake_e2b.data_plane import interpreter, volume_content
 from fake_e2b.data_plane.envd import filesystem, routes
 from fake_e2b.data_plane.envd.process import ProcessService
 from fake_e2b.domain.operations import OPERATIONS, Operation, Plane
+from fake_e2b.server.dispatch import is_reserved
 
 GAPS = Path(__file__).parents[2] / "contracts" / "known_gaps.toml"
 METHODS = Path(__file__).with_name("methods.toml")
@@ -27,6 +28,7 @@ class Answer(StrEnum):
     """How much of something the fake has."""
 
     NO = "no"
+    REFUSED = "refused"
     PARTLY = "partly"
     YES = "yes"
 
@@ -54,7 +56,10 @@ def gaps() -> list[dict[str, Any]]:
 
 
 def operations() -> dict[str, Coverage]:
-    """By name: no without any route, partly with a gap or without one of its routes."""
+    """By name: no without any route, partly with a gap or without one of its routes.
+
+    What the service keeps for itself it refuses to clients, and so does the fake.
+    """
     rows: dict[str, list[Operation]] = {}
     for each in OPERATIONS:
         rows.setdefault(each.name, []).append(each)
@@ -63,6 +68,8 @@ def operations() -> dict[str, Coverage]:
 
 def _covered(name: str, rows: list[Operation]) -> Coverage:
     named = _named("operations", name)
+    if all(row.plane is Plane.ENVD and is_reserved(row.path) for row in rows):
+        return Coverage(Answer.REFUSED)
     missing = [f"{row.method} {row.path}" for row in rows if not _is_served(row)]
     routes = dict.fromkeys(gap for each in missing for gap in _named("requests", each))
     others = tuple(gap for gap in routes if gap not in named)

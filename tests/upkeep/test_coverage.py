@@ -63,15 +63,30 @@ def test_a_method_without_a_row_is_named(coverage: Any) -> None:
 
 def test_what_is_missing_has_a_gap_and_gaps_name_what_is(coverage: Any, methods: Any) -> None:
     known = coverage.served.operations()
+    answer = coverage.served.Answer
     unexplained = [
         name
         for name, each in known.items()
-        if each.answer is not coverage.served.Answer.YES and not each.gaps + each.routes
+        if each.answer in (answer.NO, answer.PARTLY) and not each.gaps + each.routes
     ]
     assert unexplained == []
     for gap in coverage.served.gaps():
         assert set(gap.get("operations", ())) <= known.keys(), gap["id"]
         assert set(gap.get("methods", ())) <= {".".join(key) for key in methods}, gap["id"]
+
+
+def test_what_is_called_refused_is_what_no_client_reaches(coverage: Any) -> None:
+    known = coverage.served.operations()
+    refused = [name for name, each in known.items() if each.answer == "refused"]
+    assert sorted(refused) == [
+        "envd.collapse",
+        "envd.freeze",
+        "envd.fsfreeze",
+        "envd.fsthaw",
+        "envd.init",
+        "envd.unfreeze",
+        "envd.upgrade",
+    ]
 
 
 def test_only_what_the_sdks_show_is_listed(coverage: Any) -> None:
