@@ -64,7 +64,7 @@ def nothing_left_behind(machine_folder: Path) -> Iterator[None]:
     before = _traces(machine_folder)
     yield
     try:
-        wait_until(lambda: not _traces(machine_folder) - before, timeout_s=5)
+        wait_until(lambda: not _traces(machine_folder) - before)
     except TimeoutError:
         left = sorted(_traces(machine_folder) - before)
         pytest.fail(f"left behind: {left} of {children()}")

@@ -105,9 +105,11 @@ MISUSE = """
             pass
 
     def test_expired(fake_e2b):
-        sandbox = Sandbox.create(timeout=1)
+        sandbox = Sandbox.create()
+        command = sandbox.commands.run("sleep 60", background=True)
+        sandbox.set_timeout(1)
         try:
-            sandbox.commands.run("sleep 60")
+            command.wait()
         except SandboxException:
             pass
 

@@ -244,8 +244,9 @@ def test_the_journal_notes_what_ran_out_of_time() -> None:
 
 def test_a_real_clock_ends_sandboxes_by_itself() -> None:
     with FakeE2B(runtime="local"):
-        sandbox = Sandbox.create(timeout=1)
+        sandbox = Sandbox.create()
         command = sandbox.commands.run("sleep 600", background=True, timeout=0)
+        sandbox.set_timeout(1)
         with pytest.raises(Exception, match="end of life"):
             command.wait()
         assert not sandbox.is_running()

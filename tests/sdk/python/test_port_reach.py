@@ -20,6 +20,15 @@ from tests.helpers.http import connected, exchange, head_of, read_answer, read_h
 from tests.helpers.waiting import wait_until
 from tests.sdk.python.conftest import SERVICE, Service, needs, start_service
 
+LATER = """
+import json, os, runpy, socket, ssl, sys, threading, time, typing
+print("ready", flush=True)
+while not os.path.exists("now"):
+    time.sleep(0.005)
+sys.argv.pop(0)
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""All that takes time is done before: a request waits for a second."""
 NOT_OPEN = "The sandbox is running but port is not open"
 
 
@@ -49,11 +58,9 @@ def test_a_service_that_begins_to_listen_meanwhile_is_reached(fake: FakeE2B) -> 
     sandbox = Sandbox.create()
     port = free_port()
     sandbox.files.write("service.py", SERVICE.read_text())
-    sandbox.commands.run(
-        "while [ ! -e now ]; do sleep 0.01; done; "
-        f"exec python3 service.py {port} > port 2> errors < /dev/null",
-        background=True,
-    )
+    sandbox.files.write("later.py", LATER)
+    later = sandbox.commands.run(f"exec python3 later.py service.py {port}", background=True)
+    assert next(iter(later))[0] == "ready\n"
     with connected(fake.port) as connection:
         connection.sendall(head_of("/later", f"Host: {sandbox.get_host(port)}"))
         sandbox.files.write("now", "")
