@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import select
 import shutil
 import socket
 import subprocess
@@ -41,8 +42,16 @@ class Helper:
 
     @property
     def alive(self) -> bool:
-        """Whether it was started and has not ended."""
-        return self._process is not None and self._process.poll() is None
+        """Whether it was started and has not ended.
+
+        One that is killed closes its socket, and loses what was asked of it, a while before its
+        process can be waited for.
+        """
+        if self._sock is None or self._process is None or self._process.poll() is not None:
+            return False
+        hung_up = select.poll()
+        hung_up.register(self._sock, select.POLLHUP)
+        return not hung_up.poll(0)
 
     def start(self) -> None:
         """Start it."""
