@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import trustme
 
 from tests.helpers.processes import children, lives
 from tests.helpers.waiting import wait_until
@@ -26,6 +27,20 @@ def machine_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tempfile, "tempdir", str(folder))
         yield folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_certificate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What programs and clients trust, none of which leaves the machine.
+
+    They load the machine's own list, of more than a hundred, for each client that is made: longer
+    than most requests take.
+    """
+    file = tmp_path_factory.mktemp("trust") / "authority.pem"
+    trustme.CA().cert_pem.write_to_path(str(file))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SSL_CERT_FILE", str(file))
+        yield
 
 
 def _traces(machine_folder: Path) -> set[str]:

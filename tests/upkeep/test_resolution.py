@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+ENVIRONMENT = dict(os.environ)
+"""With the certificates that the machine trusts: uv asks the package index."""
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 EXTRAS = PROJECT["optional-dependencies"].values()
 REQUIREMENTS = [*PROJECT["dependencies"], *(each for extra in EXTRAS for each in extra)]
@@ -30,6 +32,7 @@ def resolve(*requirements: str) -> subprocess.CompletedProcess[str]:
         input="\n".join(requirements),
         capture_output=True,
         text=True,
+        env=ENVIRONMENT,
         timeout=120,
         cwd="/",  # away from pyproject.toml: users have other settings than ours
     )

@@ -15,6 +15,8 @@ import pytest
 import fake_e2b
 
 ROOT = Path(__file__).parents[2]
+ENVIRONMENT = dict(os.environ)
+"""With the certificates that the machine trusts: uv asks the package index."""
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +50,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
         ],
         capture_output=True,
         text=True,
+        env=ENVIRONMENT,
         timeout=300,
     )
     if finished.returncode and "CI" not in os.environ and "hatchling" in finished.stderr:

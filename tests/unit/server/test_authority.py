@@ -158,8 +158,9 @@ def test_folders_of_certificates_count_too(known: dict[str, bytes], tmp_path: Pa
 
 
 def test_without_variables_the_machines_own_list_counts(
-    known: dict[str, bytes], tmp_path: Path
+    known: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.delenv("SSL_CERT_FILE")
     variables = trust_variables({}, known["ours"], str(tmp_path))
     usual = ssl.create_default_context()
     found = certificates(Path(variables["SSL_CERT_FILE"]).read_bytes())
