@@ -108,19 +108,22 @@ def stop(root: int, *, spare: frozenset[int] = frozenset(), proc: int | None = N
 
     A shell that sees its child stopped takes it for Ctrl+Z and goes on with its next command.
     So a parent has really stopped before its child is told to, and what stood still before is
-    left alone. Rounds go on until one finds nothing new and nothing awake: a process may fork while
-    it is stopped, and one that still runs may wake one that stands still.
+    left alone. Rounds go on until two alike find nothing new and nothing awake: a process may fork
+    while it is stopped, one that still runs may wake one that stands still, and who ends while they
+    are gone through takes what he forked out of sight.
     """
     done = set(spare)
     order: list[int] = []
     deadline: float | None = None
+    seen: set[tuple[int, str]] | None = None
     while True:
         rows = descendants(root, proc)
+        before, seen = seen, {(row.pid, row.state) for row in rows if row.pid not in spare}
         fresh = [row for row in rows if row.pid not in done and row.state not in "ZX"]
         if not fresh:
             awake = [row.pid for row in rows if row.pid not in spare and row.state in _AWAKE]
             deadline = deadline or time.monotonic() + _STOP_DEADLINE_S
-            if not awake or time.monotonic() > deadline:
+            if (not awake and seen == before) or time.monotonic() > deadline:
                 return order
             _stop_at_once(awake)
             order += [pid for pid in awake if pid not in order]
