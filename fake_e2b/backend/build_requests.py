@@ -158,12 +158,28 @@ class BuildRequests:
             ControlError: NAME_REQUIRED, BAD_SNAPSHOT_NAME (a name that is none), BAD_TAG,
                 FOREIGN_NAMESPACE, BAD_BUILD_SIZE, ALIAS_IS_AN_ID, BUILD_LIMIT.
         """
-        reference = self._reference(team, wanted.name)
+        reference = self.reference(team, wanted.name)
         tags = _tags(reference, wanted.tags)
-        _check_size(wanted.cpu_count, wanted.memory_mb)
         template = self._templates.owned(team, reference.name)
         if template is None and self._templates.is_id(reference.name):
+            _check_size(wanted.cpu_count, wanted.memory_mb)
             raise ControlError(ControlKind.ALIAS_IS_AN_ID, alias=reference.name)
+        return self.reserve(team, template, reference.name, tags, wanted)
+
+    def reserve(
+        self,
+        team: Team,
+        template: Template | None,
+        alias: str | None,
+        tags: Sequence[str],
+        wanted: Wanted,
+    ) -> Requested:
+        """Reserve a build of a template, or of a new one with that alias, or with none.
+
+        Raises:
+            ControlError: BAD_BUILD_SIZE, BUILD_LIMIT.
+        """
+        _check_size(wanted.cpu_count, wanted.memory_mb)
         self._check_quota(team, template, tags)
         now_ns = self._clock.now_ns()
         if template is None:
@@ -171,7 +187,7 @@ class BuildRequests:
                 template_id=self._ids.template_id(),
                 team_id=team.team_id,
                 namespace=team.slug,
-                aliases=(reference.name,),
+                aliases=() if alias is None else (alias,),
                 public=False,
                 envd_version=ENVD_VERSION,
                 created_at_ns=now_ns,
@@ -207,22 +223,41 @@ class BuildRequests:
         """Let a reserved build begin.
 
         Raises:
-            ControlError: BAD_BUILD_ID, TEMPLATE_OF_BUILD_NOT_FOUND, BUILD_FORBIDDEN,
-                BUILD_NOT_WAITING, BUILD_SOURCES.
+            ControlError: As `waiting`; BUILD_SOURCES.
+        """
+        build = self.waiting(team, template_id, build_id)
+        if order.from_image and order.from_template:
+            raise ControlError(ControlKind.BUILD_SOURCES, reason="cannot specify both", joint="and")
+        if not order.from_image and not order.from_template:
+            raise ControlError(ControlKind.BUILD_SOURCES, reason="must specify either", joint="or")
+        self.begin(team, template_id, build, lambda: order)
+
+    def waiting(self, team: Team, template_id: str, build_id: str) -> Build:
+        """A build that was reserved and not started yet.
+
+        Raises:
+            ControlError: BAD_BUILD_ID, BUILD_FORBIDDEN, TEMPLATE_OF_BUILD_NOT_FOUND,
+                BUILD_NOT_WAITING.
         """
         if not _UUID.fullmatch(build_id):
             raise ControlError(ControlKind.BAD_BUILD_ID, build_id=build_id)
         template = self._templates.get(TemplateID(template_id))
         if template is not None and template.team_id != team.team_id:
             raise ControlError(ControlKind.BUILD_FORBIDDEN)
-        template = self._own(team, template_id)
-        build = _find(template, build_id)
+        build = _find(self._own(team, template_id), build_id)
         if build is None or build.status is not BuildStatus.WAITING:
             raise ControlError(ControlKind.BUILD_NOT_WAITING)
-        if order.from_image and order.from_template:
-            raise ControlError(ControlKind.BUILD_SOURCES, reason="cannot specify both", joint="and")
-        if not order.from_image and not order.from_template:
-            raise ControlError(ControlKind.BUILD_SOURCES, reason="must specify either", joint="or")
+        return build
+
+    def begin(
+        self, team: Team, template_id: str, build: Build, make_order: Callable[[], Order]
+    ) -> None:
+        """Run a waiting build; others of the template under one of its tags end.
+
+        Args:
+            make_order: Says what is to be done, or raises a `BuildFailedError`.
+        """
+        template = self._own(team, template_id)
         tags = {each.tag for each in template.assignments if each.build is build}
         for other_template, other, running in list(self._running.values()):
             others = {e.tag for e in other_template.assignments if e.build is other}
@@ -232,7 +267,7 @@ class BuildRequests:
         build.status = BuildStatus.BUILDING
         build.updated_at_ns = self._clock.now_ns()
         self._templates.keep(template)
-        running = self._building.begin(self._run(team, template, build, order))
+        running = self._building.begin(self._run(team, template, build, make_order))
         self._running[build.build_id] = template, build, running
 
     def find(self, team: Team, template_id: str, build_id: str) -> tuple[Template, Build]:
@@ -292,7 +327,9 @@ class BuildRequests:
             raise GapError("createTemplate", "nothing builds templates here")
         return self._given
 
-    async def _run(self, team: Team, template: Template, build: Build, order: Order) -> None:
+    async def _run(
+        self, team: Team, template: Template, build: Build, make_order: Callable[[], Order]
+    ) -> None:
         began_ns = self._clock.now_ns()
 
         def say(line: LogLine) -> None:
@@ -300,7 +337,7 @@ class BuildRequests:
 
         self._say(build, f"Building template {template.template_id}/{build.build_id}")
         try:
-            built = await self._building.builder.build(team, template, order, say)
+            built = await self._building.builder.build(team, template, make_order(), say)
         except BuildFailedError as error:
             self._end(template, build, error.reason)
             return
@@ -354,7 +391,12 @@ class BuildRequests:
         if active >= self._most_builds:
             raise ControlError(ControlKind.BUILD_LIMIT, limit=self._most_builds)
 
-    def _reference(self, team: Team, name: str) -> TemplateReference:
+    def reference(self, team: Team, name: str) -> TemplateReference:
+        """A name that the team may give.
+
+        Raises:
+            ControlError: NAME_REQUIRED, BAD_SNAPSHOT_NAME, FOREIGN_NAMESPACE.
+        """
         if not name.strip():
             raise ControlError(ControlKind.NAME_REQUIRED)
         try:

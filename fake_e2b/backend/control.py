@@ -9,6 +9,7 @@ from fake_e2b.backend.administration import Administration
 from fake_e2b.backend.api_keys import ApiKeys
 from fake_e2b.backend.build_requests import Building, BuildRequests
 from fake_e2b.backend.deliveries import Deliveries
+from fake_e2b.backend.dockerfile_builds import DockerfileBuilds
 from fake_e2b.backend.egress import Egress
 from fake_e2b.backend.events import Events
 from fake_e2b.backend.fates import Fates, Wait
@@ -121,6 +122,7 @@ class ControlBackend:
             release=runtime.release,
             most_builds=settings.concurrent_builds,
         )
+        self.dockerfile_builds = DockerfileBuilds(self.build_requests, self.templates, self.catalog)
         self.templates.on_removed = self.build_requests.cancel_of
         self.metrics = Metrics(store, clock)
         self.logs = Logs(clock, records)

@@ -56,7 +56,7 @@ class TemplateCatalog:
         Raises:
             ControlError: TEAM_MISMATCH.
         """
-        _check_team(team, team_id)
+        check_team(team, team_id)
         return self._up_to_date(self._templates.owned_by(team))
 
     def page(
@@ -67,7 +67,7 @@ class TemplateCatalog:
         Raises:
             ControlError: TEAM_MISMATCH.
         """
-        _check_team(team, team_id)
+        check_team(team, team_id)
         found = list(islice(self._templates.newest(team, after), limit + 1))
         more = len(found) > limit
         return TemplatePage(self._up_to_date(found[:limit]), found[limit - 1] if more else None)
@@ -169,6 +169,6 @@ class TemplateCatalog:
         return template
 
 
-def _check_team(team: Team, team_id: str | None) -> None:
+def check_team(team: Team, team_id: str | None) -> None:
     if team_id is not None and team_id != team.team_id:
         raise ControlError(ControlKind.TEAM_MISMATCH)

@@ -180,6 +180,13 @@ class Templates:
                 if self._by_name.get(key) is template:
                     del self._by_name[key]
 
+    def rename(self, template: Template, alias: str) -> None:
+        """Let a template have this name alone; the names that it had are free."""
+        for key in [key for key, owner in self._by_name.items() if owner is template]:
+            del self._by_name[key]
+        template.aliases = (alias,)
+        self.add(template)
+
     def claim_bare_names(self, template: Template) -> None:
         """Let a template be found by its names without the namespace as well.
 

@@ -51,6 +51,7 @@ class Order:
         from_template: A reference to another template; exactly one of the two is given.
         force: Do everything anew.
         user_by_default: Whether sandboxes and steps start as ``user``, as for SDKs from 2.3 on.
+        left_out: Instructions that were asked for and are not done; the log names them.
     """
 
     from_image: str = ""
@@ -60,6 +61,7 @@ class Order:
     start_command: str = ""
     ready_command: str = ""
     user_by_default: bool = True
+    left_out: tuple[str, ...] = ()
 
     @property
     def base(self) -> str:
@@ -117,6 +119,15 @@ class Context:
     workdir: str | None = None
     env_vars: Mapping[str, str] = field(default_factory=dict)
     services: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DockerfileRequest:
+    """What a build of the first generation is asked for: known before it is started."""
+
+    text: str
+    start_command: str = ""
+    ready_command: str = ""
 
 
 class BuildFailedError(Exception):

@@ -91,6 +91,7 @@ class ControlKind(StrEnum):
     NAME_REQUIRED = auto()
     BAD_BUILD_SIZE = auto()
     ALIAS_IS_AN_ID = auto()  # (alias)
+    ALIAS_OF_OTHER = auto()  # (alias)
     BUILD_LIMIT = auto()  # (limit)
     BAD_FILES_HASH = auto()
     TEMPLATE_OF_BUILD_NOT_FOUND = auto()  # (template_id)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from fake_e2b.domain.build import LogLine, Reason
+from fake_e2b.domain.build import DockerfileRequest, LogLine, Reason
 from fake_e2b.domain.clock import SECOND_NS
 from fake_e2b.domain.errors import FakeE2BError
 from fake_e2b.domain.ids import SandboxID, TeamID, TemplateID
@@ -47,6 +47,7 @@ class Build:
         gone: Its template was deleted; what is to be made from it cannot be made any more.
         cpu_count, memory_mb, disk_size_mb: What its sandboxes say that they have.
         finished_at_ns: When it became ready, or failed.
+        dockerfile: What it was requested with, in the first generation.
         log: What it told, in order.
         reason: Why it failed.
     """
@@ -65,6 +66,7 @@ class Build:
     disk_size_mb: int = 1024
     updated_at_ns: int = 0
     finished_at_ns: int | None = None
+    dockerfile: DockerfileRequest | None = None
     log: list[LogLine] = field(default_factory=list)
     reason: Reason | None = None
 

@@ -66,6 +66,18 @@ class TemplateBuildRequestV2(Shape):
     memory_mb: Annotated[int, Field(ge=128, json_schema_extra={"format": "int32"})] | Absent = None
 
 
+class TemplateBuildRequest(Shape):
+    """The same, first generation: from a Dockerfile."""
+
+    dockerfile: str
+    alias: Annotated[str, Field(max_length=128)] | Absent = None
+    team_id: str | Absent = None
+    start_cmd: str | Absent = None
+    ready_cmd: str | Absent = None
+    cpu_count: Annotated[int, Field(ge=1, json_schema_extra={"format": "int32"})] | Absent = None
+    memory_mb: Annotated[int, Field(ge=128, json_schema_extra={"format": "int32"})] | Absent = None
+
+
 class TemplateStep(Shape):
     """One instruction of a build."""
 

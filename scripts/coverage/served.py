@@ -38,7 +38,7 @@ class Coverage:
     """An answer and the IDs of the gaps that make it less than yes.
 
     Attributes:
-        routes: Gaps that are routes which no SDK of today asks for.
+        routes: Gaps in routes which no SDK of today asks for.
     """
 
     answer: Answer
@@ -56,7 +56,7 @@ def gaps() -> list[dict[str, Any]]:
 
 
 def operations() -> dict[str, Coverage]:
-    """By name: no without any route, partly with a gap or without one of its routes.
+    """By name: no without any route, partly with a gap or without the whole of its routes.
 
     What the service keeps for itself it refuses to clients, and so does the fake.
     """
@@ -70,12 +70,17 @@ def _covered(name: str, rows: list[Operation]) -> Coverage:
     named = _named("operations", name)
     if all(row.plane is Plane.ENVD and is_reserved(row.path) for row in rows):
         return Coverage(Answer.REFUSED)
-    missing = [f"{row.method} {row.path}" for row in rows if not _is_served(row)]
-    routes = dict.fromkeys(gap for each in missing for gap in _named("requests", each))
+    lines = {f"{row.method} {row.path}": _is_served(row) for row in rows}
+    routes = dict.fromkeys(
+        gap
+        for line, served in lines.items()
+        for gap in _named("routes" if served else "requests", line)
+    )
     others = tuple(gap for gap in routes if gap not in named)
-    if len(missing) == len(rows):
+    if not any(lines.values()):
         return Coverage(Answer.NO, named, others)
-    return Coverage(Answer.PARTLY if missing or named else Answer.YES, named, others)
+    whole = all(lines.values()) and not named and not others
+    return Coverage(Answer.YES if whole else Answer.PARTLY, named, others)
 
 
 def _named(key: str, name: str) -> tuple[str, ...]:

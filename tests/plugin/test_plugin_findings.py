@@ -128,7 +128,11 @@ MISUSE = """
         with pytest.raises(AssertionError):
             assert httpx.get(fake_e2b.url + "/expected", headers=headers).status_code == 200
         assert httpx.get(fake_e2b.url + "/sandbox", headers=headers).status_code == 404
-        assert httpx.post(fake_e2b.url + "/templates", headers=headers).status_code == 501
+        with Sandbox.create("code-interpreter-v1") as sandbox:
+            to = {"E2b-Sandbox-Id": sandbox.sandbox_id, "E2b-Sandbox-Port": "49999"}
+            asked = {"code": "1", "language": "r"}
+            answer = httpx.post(fake_e2b.url + "/execute", headers=to, json=asked)
+            assert answer.status_code == 501
 
     def test_fine(e2b_sandbox):
         e2b_sandbox.commands.run("sleep 0.05", timeout=20)
@@ -156,7 +160,7 @@ def test_what_was_misused_is_named(inner):
             "the time of sandbox i* was up while Process.Start* ran",
             "*ERROR at teardown of test_unknown*",
             "asked for what the API does not have: GET /sandbox",
-            "asked for what the fake does not do yet: createTemplate (POST /templates)",
+            "asked for what the fake does not do yet: execute (POST /execute)",
         ]
     )
     assert "have: GET /expected" not in run.stdout.str()

@@ -55,6 +55,7 @@ _UNPROTECTED = (
     "the machine's own, and so is what they remove"
 )
 _TOO_MUCH = "The build's commands say too much: the rest of it is not kept"
+_LEFT_OUT = "Left out: {}: its files are in the image, and no image is pushed to the fake"
 _WITH_INTERPRETER = "code-interpreter"
 
 Say = Callable[[LogLine], None]
@@ -153,6 +154,8 @@ class TemplateBuilder:
         say(f"{cached}[base] FROM {order.base} [{key}]", BASE_STEP)
         if base is None:
             say("The root is made from this machine's own files: no image is pulled", BASE_STEP)
+        for instruction in order.left_out:
+            say(_LEFT_OUT.format(instruction), BASE_STEP, Level.WARN)
         if Capability.PROTECTED_HOST not in self._runtime.capabilities:
             say(_UNPROTECTED, BASE_STEP, Level.WARN)
         setup = PLAIN if base is None else base.setup
