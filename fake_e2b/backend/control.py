@@ -20,6 +20,7 @@ from fake_e2b.backend.machine import MachineFactory
 from fake_e2b.backend.metrics import Metrics
 from fake_e2b.backend.node import Node
 from fake_e2b.backend.patience import Endless, Patience
+from fake_e2b.backend.rates import Rates
 from fake_e2b.backend.sandboxes import Sandboxes, Sign
 from fake_e2b.backend.secrets import Secrets
 from fake_e2b.backend.settings import ControlSettings
@@ -98,6 +99,7 @@ class ControlBackend:
         self.clock = clock
         self.together = together
         self.teams = Teams(ids, settings, clock, records)
+        self.rates = Rates(clock)
         self.accounts = Accounts(ids, clock, records, access_tokens=settings.access_tokens)
         self.api_keys = ApiKeys(self.teams)
         self.templates = Templates(ids, clock.now_ns(), records)
@@ -191,6 +193,7 @@ class ControlBackend:
         self.logs.clear()
         self.events.clear()
         self.idempotency.clear()
+        self.rates.clear()
         self.secrets.clear()
         self.teams.reset()
         self.accounts.reset()

@@ -11,6 +11,7 @@ from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.ids import IdSource, TeamID
+from fake_e2b.domain.plan import Plan
 from fake_e2b.domain.records import Records
 from fake_e2b.domain.team import API_KEY_DIGITS, API_KEY_PREFIX, ApiKey, Team
 
@@ -53,14 +54,21 @@ class Teams:
         *,
         max_length_hours: int | None = None,
         concurrent_sandboxes: int | None = None,
+        plan: Plan | None = None,
     ) -> Team:
-        """A new team; it needs `add_key` to be of use. An earlier server's has its ID again."""
-        settings = self._settings
+        """A new team; it needs `add_key` to be of use. An earlier server's has its ID again.
+
+        Args:
+            max_length_hours, concurrent_sandboxes: None for what `plan` says, or the settings.
+            plan: Whose rates hold for it.
+        """
+        limits = plan or self._settings
         team = Team(
             self._before.get(slug) or TeamID(self._ids.uuid()),
             slug,
-            settings.max_length_hours if max_length_hours is None else max_length_hours,
-            settings.concurrent_sandboxes if concurrent_sandboxes is None else concurrent_sandboxes,
+            limits.max_length_hours if max_length_hours is None else max_length_hours,
+            limits.concurrent_sandboxes if concurrent_sandboxes is None else concurrent_sandboxes,
+            plan,
         )
         self._teams[team.team_id] = team
         self._records.keep(team)

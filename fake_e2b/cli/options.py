@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from fake_e2b.domain.errors import UsageError
+from fake_e2b.domain.plan import PLANS
 from fake_e2b.domain.steering.profiles import names
 from fake_e2b.server.settings import DEFAULT_DOMAIN
 from fake_e2b.testing import FakeE2B
@@ -47,6 +48,11 @@ def add_fake_options(parser: argparse.ArgumentParser) -> None:
         type=seed_number,
         metavar="N",
         help="the same seed gives the same IDs and tokens in the same order",
+    )
+    group.add_argument(
+        "--plan",
+        choices=tuple(PLANS),
+        help="the plan whose limits and rates hold, see docs/plans.md (default: none)",
     )
     group.add_argument(
         "--profile",
@@ -113,6 +119,7 @@ def make_fake(
         remote_webhooks=arguments.remote_webhooks,
         access_tokens=arguments.access_tokens,
         seed=arguments.seed,
+        plan=arguments.plan,
         profile=arguments.profile,
         state=arguments.state,
         api_keys=arguments.api_key,

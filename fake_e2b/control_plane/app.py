@@ -1,7 +1,7 @@
 """The control plane as one ASGI app.
 
-A request passes in the service's order: CORS, routing, credentials, query, body, blocked teams,
-operation. So a request that is both unauthenticated and malformed answers 401.
+A request passes in the service's order: CORS, routing, credentials, query, body, rates, blocked
+teams, operation. So a request that is both unauthenticated and malformed answers 401.
 
 Fact: control.order
 """
@@ -9,7 +9,7 @@ Fact: control.order
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from fake_e2b.backend.control import ControlBackend
@@ -49,6 +49,7 @@ from fake_e2b.control_plane.http import (
 from fake_e2b.control_plane.routing import Match, Router
 from fake_e2b.domain.control_errors import ControlError
 from fake_e2b.domain.errors import FakeE2BError, GapError
+from fake_e2b.domain.plan import Allowance
 from fake_e2b.wire import control_errors, service_json
 from fake_e2b.wire.endpoints import ENDPOINTS, Endpoint
 from fake_e2b.wire.rest import Shape
@@ -57,6 +58,7 @@ from fake_e2b.wire.validation import BodyReader, InvalidRequestError, QueryReade
 LOGGER = logging.getLogger("fake_e2b.control_plane")
 LOGGER.addHandler(logging.NullHandler())
 
+NoteRate = Callable[[Allowance], object]
 GAP_HEADER = b"x-fake-e2b-gap"
 VOLUME_CONTENT = "/volumecontent/"
 
@@ -169,11 +171,14 @@ class ControlPlane:
             await self._volume_content(scope, receive, cors.answering(send, headers))
             return
         body = Body(receive, headers)
+        rate: list[Allowance] = []
         try:
-            answer = await self._answer(scope, headers, body)
+            answer = await self._answer(scope, headers, body, rate.append)
             await body.drain()
         except ClientGoneError:
             return
+        for allowance in rate:
+            answer.headers += _rate_headers(allowance)
         if not cors.is_preflight(scope["method"], headers):
             answer.headers += cors.headers_for(headers)
             if secrets.is_about(_raw_path(scope)):
@@ -184,7 +189,9 @@ class ControlPlane:
         path = _raw_path(scope)
         return path.startswith(VOLUME_CONTENT) and self._router.knows(scope["method"], path)
 
-    async def _answer(self, scope: Scope, headers: Mapping[str, str], body: Body) -> Answer:
+    async def _answer(
+        self, scope: Scope, headers: Mapping[str, str], body: Body, note: NoteRate
+    ) -> Answer:
         method: str = scope["method"]
         path = _raw_path(scope)
         if cors.is_preflight(method, headers):
@@ -193,7 +200,7 @@ class ControlPlane:
             return _redirect(method, path[:-1], scope["query_string"])
         try:
             match = self._router.match(method, path)
-            return await self._perform(match, scope, headers, body)
+            return await self._perform(match, scope, headers, body, note)
         except (ControlError, InvalidRequestError) as error:
             if secrets.is_about(path):
                 return _refused(secrets.restated(error))
@@ -212,7 +219,12 @@ class ControlPlane:
             )
 
     async def _perform(
-        self, match: Match, scope: Scope, headers: Mapping[str, str], body: Body
+        self,
+        match: Match,
+        scope: Scope,
+        headers: Mapping[str, str],
+        body: Body,
+        note: NoteRate,
     ) -> Answer:
         named = match.operation
         if named.path == "/health":
@@ -231,6 +243,9 @@ class ControlPlane:
             data = await body.read()
             content = operation.body.read(headers.get("content-type", ""), data)
         if caller.team is not None:
+            allowance = self._backend.rates.take(caller.team, named.name)
+            if allowance is not None:
+                note(allowance)
             check_not_blocked(caller.team, named)
         return await operation.route(
             Call(self._backend, caller, match.parameters, headers, query, content)
@@ -270,10 +285,20 @@ def _refused(error: ControlError) -> Answer:
     if refusal.plain is not None:
         return Answer(refusal.status, refusal.plain.encode(), TEXT if refusal.plain else None)
     answer = Answer(refusal.status, service_json.encode(refusal.body))
-    if refusal.status in control_errors.NO_RETRY:
+    allowance = error.fields.get("allowance")
+    if isinstance(allowance, Allowance):
+        answer.headers += _rate_headers(allowance)
+        answer.headers.append((b"retry-after", str(allowance.reset_s).encode()))
+    elif refusal.status in control_errors.NO_RETRY:
         # The same request gets the same answer: clients that retry by themselves need not.
         answer.headers.append((b"should-retry", b"false"))
     return answer
+
+
+def _rate_headers(left: Allowance) -> list[tuple[bytes, bytes]]:
+    """What every answer says where a rate holds. Fact: control.limits.rate"""
+    shown = {"limit": left.limit, "remaining": left.remaining, "reset": left.reset_s}
+    return [(b"ratelimit-" + each.encode(), str(value).encode()) for each, value in shown.items()]
 
 
 def _invalid(error: InvalidRequestError) -> Answer:

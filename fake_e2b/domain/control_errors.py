@@ -50,6 +50,7 @@ class ControlKind(StrEnum):
     CANNOT_FORK = auto()
     FORK_COUNT = auto()  # (limit)
     CONCURRENCY_LIMIT = auto()  # (limit)
+    RATE_LIMIT = auto()  # (allowance)
     START_IN_FLIGHT = auto()
 
     # How long.

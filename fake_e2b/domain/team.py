@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fake_e2b.domain.ids import TeamID
+from fake_e2b.domain.plan import Plan
 
 
 @dataclass(slots=True)
@@ -15,6 +16,7 @@ class Team:
         slug: The team's namespace in template names.
         max_length_hours: How long one run of a sandbox may last.
         concurrent_sandboxes: How many may be live at once; paused ones are free.
+        plan: What rates hold for it; None: any.
         banned: Refused everywhere.
         blocked: Refused everywhere but on the routes that read and delete.
         blocked_reason: Shown with the refusal when not empty.
@@ -24,6 +26,7 @@ class Team:
     slug: str
     max_length_hours: int = 24
     concurrent_sandboxes: int = 1_100
+    plan: Plan | None = None
     banned: bool = False
     blocked: bool = False
     blocked_reason: str = ""

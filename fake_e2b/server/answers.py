@@ -35,6 +35,13 @@ def refused(error: ProxyError | RoutingError, headers: dict[str, str]) -> Respon
     return response
 
 
+def over_rate(body: bytes, retry_after_s: int) -> Response:
+    """429 to whoever reaches into sandboxes too fast. Fact: control.plans"""
+    response = Response(body, 429, media_type="application/json")
+    response.headers["retry-after"] = str(retry_after_s)
+    return response
+
+
 def no_signer() -> Response:
     """Whichever sandbox was meant, this is what its envd says to a signature not its own."""
     response = Response(b'{"code":401,"message":"invalid signature"}\n', 401)

@@ -25,10 +25,12 @@ from fake_e2b.data_plane.proxy import proxy_app
 from fake_e2b.data_plane.volume_content import volume_content_app
 from fake_e2b.domain.clock import MovableClock
 from fake_e2b.domain.ids import TemplateID
+from fake_e2b.domain.plan import plans_of
 from fake_e2b.domain.recipe import Definition
 from fake_e2b.domain.sandbox import OnTimeout, Sandbox
 from fake_e2b.domain.steering.asked import Asked
 from fake_e2b.domain.steering.profiles import profile
+from fake_e2b.domain.team import Team
 from fake_e2b.runtime.clock import SystemClock
 from fake_e2b.runtime.host import ThisMachine
 from fake_e2b.runtime.select import choose_runtime
@@ -118,8 +120,6 @@ class Fake:
             make_layer=LayerMaker(self.runtime).make,
             sign=sign,
             settings=ControlSettings(
-                max_length_hours=settings.max_length_hours,
-                concurrent_sandboxes=settings.max_sandboxes,
                 concurrent_builds=settings.max_builds,
                 webhooks=settings.max_webhooks,
                 access_tokens=settings.access_tokens,
@@ -188,6 +188,7 @@ class Fake:
             clock=self.clock,
             steering=self.steering,
             fates=self.backend.fates,
+            rates=self.backend.rates,
             any_host=settings.any_host,
             max_connections=settings.max_connections,
             domain=address.domain_name,
@@ -197,14 +198,26 @@ class Fake:
         self._life = contextlib.AsyncExitStack()
 
     def _make_teams(self) -> str:
-        teams = self.backend.teams
-        first = teams.add_team(FIRST_TEAM)
+        teams, settings = self.backend.teams, self.settings
+        plans = plans_of(settings.plan, (FIRST_TEAM, *settings.teams))
+        if plans:
+            self.backend.rates.expect_plans()
+
+        def add_team(slug: str) -> Team:
+            return teams.add_team(
+                slug,
+                max_length_hours=settings.max_length_hours,
+                concurrent_sandboxes=settings.max_sandboxes,
+                plan=plans.get(slug),
+            )
+
+        first = add_team(FIRST_TEAM)
         api_key = self._state.known("API key", lambda: teams.add_key(first))
         teams.add_key(first, api_key)
-        for key in self.settings.api_keys:
+        for key in settings.api_keys:
             teams.add_key(first, key)
-        for slug, keys in self.settings.teams.items():
-            team = teams.add_team(slug)
+        for slug, keys in settings.teams.items():
+            team = add_team(slug)
             for key in keys:
                 teams.add_key(team, key)
         return api_key

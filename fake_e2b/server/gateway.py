@@ -13,16 +13,19 @@ from fake_e2b.admin.recorder import Recorder, identify, leave_traceback, record_
 from fake_e2b.backend.fates import Fates
 from fake_e2b.backend.journal import Journal
 from fake_e2b.backend.machine import Machine
+from fake_e2b.backend.rates import Rates
 from fake_e2b.data_plane.target import SCOPE_KEY, Target
 from fake_e2b.domain.clock import SECOND_NS, Clock
 from fake_e2b.domain.control_errors import ProxyError, ProxyKind
 from fake_e2b.domain.errors import GapError
 from fake_e2b.domain.ids import SandboxID
 from fake_e2b.domain.sandbox import Sandbox
+from fake_e2b.domain.steering.asked import Asked as Request
 from fake_e2b.server import answers
 from fake_e2b.server.builder.uploads import PREFIX as UPLOADS
 from fake_e2b.server.connection import LOGGER
 from fake_e2b.server.dispatch import Asked, Index, Own, is_reserved, route
+from fake_e2b.server.steering.error_bodies import error_body
 from fake_e2b.server.steering.layer import Steering
 from fake_e2b.server.steering.sandbox_acts import INSIDE_KEY, outlasts
 from fake_e2b.server.streams import App, OpenRequests, Receive, Scope, Send, break_connection
@@ -84,6 +87,7 @@ class Gateway:
         clock: Clock,
         steering: Steering,
         fates: Fates,
+        rates: Rates,
         any_host: bool = False,
         max_connections: int | None = None,
         domain: str = "localhost",
@@ -96,6 +100,7 @@ class Gateway:
         self._clock = clock
         self._steering = steering
         self._fates = fates
+        self._rates = rates
         self._any_host = any_host
         self._max_connections = max_connections
         self._domain = domain
@@ -189,6 +194,12 @@ class Gateway:
             if isinstance(where, RoutingError):
                 raise where
             if isinstance(where, Destination):
+                address = (scope.get("client") or ("",))[0]
+                allowance = self._rates.traffic(address)
+                if allowance is not None and allowance.over:
+                    refused = self._over_rate(where, allowance.reset_s, scope)
+                    await refused(scope, receive, send)
+                    return
                 await self._into_sandbox(where, scope, receive, send)
             elif where is Own.CONTROL:
                 await self._planes.control(scope, receive, send)
@@ -205,6 +216,20 @@ class Gateway:
             leave_traceback(scope, error)
             response = answers.gap(error)
         await response(scope, receive, send)
+
+    def _over_rate(self, where: Destination, reset_s: int, scope: Scope) -> Response:
+        """What stands in front of the sandboxes says to an address that asks too fast."""
+        record = record_of(scope)
+        asked = Request(
+            operation="port" if record is None else record.operation,
+            method=scope["method"],
+            path=scope["path"],
+            headers={},
+            at_ns=self._clock.now_ns(),
+            sandbox_id=where.sandbox_id,
+            port=where.port,
+        )
+        return answers.over_rate(error_body(asked, 429, "Rate limit exceeded"), reset_s)
 
     async def _into_sandbox(
         self, where: Destination, scope: Scope, receive: Receive, send: Send

@@ -31,10 +31,13 @@ class Settings:
         seed: Replays IDs and tokens; None takes a fresh one.
         api_keys: Further keys of the first team.
         teams: Further teams: slug to keys.
-        max_sandboxes: How many sandboxes each team may have running at once.
+        plan: The name of the plan that holds for all teams, or the names by the teams' slugs.
+        max_sandboxes: How many sandboxes each team may have running at once; None for what its
+            plan says, 1,100 without one.
         max_connections: How many requests into one sandbox may be open at once; None for any
             number.
-        max_length_hours: How long one run of a sandbox may last.
+        max_length_hours: How long one run of a sandbox may last; None for what the plan says, 24
+            without one.
         templates: Of the first team, in an order in which each finds its base.
         debug_ports: Whether clients with ``E2B_DEBUG=true`` find a sandbox at their fixed ports.
         profile: The name of the faults that are in force from the start.
@@ -55,9 +58,10 @@ class Settings:
     seed: int | None = None
     api_keys: tuple[str, ...] = ()
     teams: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    max_sandboxes: int = 1_100
+    plan: str | Mapping[str, str] | None = None
+    max_sandboxes: int | None = None
     max_connections: int | None = None
-    max_length_hours: int = 24
+    max_length_hours: int | None = None
     debug_ports: bool = False
     any_host: bool = False
     templates: tuple[Definition, ...] = ()

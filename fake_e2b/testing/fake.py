@@ -90,10 +90,15 @@ class FakeE2B:
             for the sandbox's own ports, so ``runtime="auto"`` means ``"local"`` then.
         api_keys: Further valid keys of the fake's own team.
         teams: Further teams: slug → their keys.
-        max_sandboxes: How many sandboxes a team may have running at once.
+        plan: Which of the service's plans holds, ``"hobby"`` or ``"pro"``, with its limits and
+            rates; for all teams, or by their slugs: ``{"fake": "hobby", "other": "pro"}``. None,
+            the default, limits no rate. See docs/plans.md.
+        max_sandboxes: How many sandboxes a team may have running at once; None for what its plan
+            says, 1,100 without one.
         max_connections: How many requests into one sandbox may be open at once, WebSockets
             included; more are answered with 429. None, as on the service, allows any number.
-        max_length_hours: How long one run of a sandbox may last.
+        max_length_hours: How long one run of a sandbox may last; None for what the plan says, 24
+            without one.
         max_builds: How many template builds a team may have open at once.
         build_network: What becomes of a template build's commands that would download (`apt-get`,
             `pip`, `npm`, `curl`, …): ``"record"`` says so in the build's log and does nothing,
@@ -134,9 +139,10 @@ class FakeE2B:
         debug_ports: bool = False,
         api_keys: Sequence[str] = (),
         teams: Mapping[str, Sequence[str]] | None = None,
-        max_sandboxes: int = 1_100,
+        plan: str | Mapping[str, str] | None = None,
+        max_sandboxes: int | None = None,
         max_connections: int | None = None,
-        max_length_hours: int = 24,
+        max_length_hours: int | None = None,
         max_builds: int = 1_000,
         build_network: NetworkMode = "record",
         build_timeout_s: float = 3600.0,
@@ -157,6 +163,7 @@ class FakeE2B:
             seed=seed,
             api_keys=tuple(api_keys),
             teams={slug: tuple(keys) for slug, keys in (teams or {}).items()},
+            plan=plan,
             max_sandboxes=max_sandboxes,
             max_connections=max_connections,
             max_length_hours=max_length_hours,

@@ -218,6 +218,7 @@ TABLE: Mapping[K, Row] = {
     K.VOLUME_FAILED: Row(500, "Error when creating directory"),
     K.BAD_API_KEY_ID: Row(400, "Error when parsing API key ID: {reason}"),
     K.BAD_ACCESS_TOKEN_ID: Row(400, "Error when parsing access token ID: {reason}"),
+    K.RATE_LIMIT: Row(429, "Rate limit exceeded"),
     K.ID_NOT_FOUND: Row(404, "id not found", plain=True),
     K.NODE_NOT_FOUND: Row(404, "", plain=True),
     K.BAD_PATH_UUID: Row(

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fake_e2b.domain.forms import refuse_unknown
+from fake_e2b.domain.plan import API_RATE, HOBBY, PRO, TRAFFIC_RATE, Plan
 from fake_e2b.domain.steering.effects import (
     Chunks,
     Close,
@@ -95,8 +96,12 @@ _STRICT = Profile(
     ),
 )
 _REQUEST_RATES = (
-    Part("API", RateLimit(20_000, 30.0, by="key", of="api"), RequestMatch()),
-    Part("sandboxes", RateLimit(40_000, 60.0, by="address", of="sandboxes"), RequestMatch()),
+    Part("API", RateLimit(API_RATE.requests, API_RATE.per_s, by="key", of="api"), RequestMatch()),
+    Part(
+        "sandboxes",
+        RateLimit(TRAFFIC_RATE.requests, TRAFFIC_RATE.per_s, by="address", of="sandboxes"),
+        RequestMatch(),
+    ),
 )
 _RATE_LIMITED = Profile(
     "rate-limited",
@@ -115,29 +120,27 @@ _LOSSY_RESUME = Profile(
 )
 
 
-def _plan(name: str, about: str, limits: PlanLimits, creates_per_s: int) -> Profile:
+def _plan(plan: Plan, about: str) -> Profile:
+    limits = PlanLimits(plan.concurrent_sandboxes, plan.max_length_hours)
+    creates = RateLimit(plan.creates.requests, plan.creates.per_s, by="key")
     return Profile(
-        name,
+        f"{plan.name}-plan",
         about,
         (
             Part("limits", limits, RequestMatch()),
-            Part("creates", RateLimit(creates_per_s, 1.0, by="key"), RequestMatch("createSandbox")),
+            Part("creates", creates, RequestMatch("createSandbox")),
             *_REQUEST_RATES,
         ),
     )
 
 
 _HOBBY = _plan(
-    "hobby-plan",
+    HOBBY,
     "The plan's published limits: 20 sandboxes at once, an hour each, one created in a second.",
-    PlanLimits(concurrent_sandboxes=20, max_length_hours=1),
-    creates_per_s=1,
 )
 _PRO = _plan(
-    "pro-plan",
+    PRO,
     "The plan's published limits: 100 sandboxes at once, 24 hours each, five created in a second.",
-    PlanLimits(concurrent_sandboxes=100, max_length_hours=24),
-    creates_per_s=5,
 )
 
 _ALL = (_FLAKY, _HOBBY, _LOSSY_RESUME, _PRO, _RATE_LIMITED, _SLOW_START, _STRICT)

@@ -9,6 +9,7 @@ import pytest
 
 from fake_e2b.backend.fates import Fates
 from fake_e2b.backend.journal import Journal
+from fake_e2b.backend.rates import Rates
 from fake_e2b.backend.steering import RuleInForce, RuleTable
 from fake_e2b.backend.store import Store
 from fake_e2b.domain.clock import SECOND_NS
@@ -64,6 +65,7 @@ class Served:
             journal=self.journal,
             clock=clock,
             fates=Fates(Store(), clock, MemoryRuntime(), asyncio.Event, asyncio.sleep),
+            rates=Rates(clock),
             steering=Steering(RuleTable(IdSource(1).dice, _no_listener), clock, _no_sandbox, {}),
         )
         self.thread = ServerThread(gateway, Nobody(), listen("127.0.0.1", 0))

@@ -1,0 +1,115 @@
+"""What the service's plans allow, as its documentation publishes it.
+
+Fact: control.plans
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import ceil
+
+from fake_e2b.domain.clock import SECOND_NS
+from fake_e2b.domain.errors import UsageError
+from fake_e2b.domain.forms import refuse_unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """So many requests in any such time."""
+
+    requests: int
+    per_s: int
+
+
+API_RATE = Rate(20_000, 30)
+"""Of a team's requests to the API."""
+TRAFFIC_RATE = Rate(40_000, 60)
+"""Of the requests into sandboxes that come from one address."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One plan.
+
+    Attributes:
+        concurrent_sandboxes: How many a team may have live at once; paused ones are free.
+        max_length_hours: How long one run of a sandbox may last.
+        creates: How fast it may create them.
+    """
+
+    name: str
+    concurrent_sandboxes: int
+    max_length_hours: int
+    creates: Rate
+
+
+HOBBY = Plan("hobby", concurrent_sandboxes=20, max_length_hours=1, creates=Rate(1, 1))
+PRO = Plan("pro", concurrent_sandboxes=100, max_length_hours=24, creates=Rate(5, 1))
+PLANS: Mapping[str, Plan] = {each.name: each for each in (HOBBY, PRO)}
+"""Every plan by its name."""
+
+
+def plan_named(name: str) -> Plan:
+    """The plan of that name.
+
+    Raises:
+        UsageError: There is none; the text names the nearest.
+    """
+    refuse_unknown(name, tuple(PLANS), "plan")
+    return PLANS[name]
+
+
+def plans_of(chosen: str | Mapping[str, str] | None, slugs: tuple[str, ...]) -> dict[str, Plan]:
+    """Each team's plan, by its slug; teams without one are missing.
+
+    Args:
+        chosen: One plan's name for all teams, or the names by the teams' slugs.
+        slugs: The teams there are.
+
+    Raises:
+        UsageError: There is no such plan, or no such team.
+    """
+    if chosen is None:
+        return {}
+    if isinstance(chosen, str):
+        return dict.fromkeys(slugs, plan_named(chosen))
+    for slug in chosen:
+        if slug not in slugs:
+            raise UsageError(f"plan: there is no team {slug!r}, only {', '.join(slugs)}")
+    return {slug: plan_named(name) for slug, name in chosen.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What is left of a rate.
+
+    Attributes:
+        reset_s: Whole seconds until more is left, at least one.
+        over: The request that asked is one too many.
+    """
+
+    limit: int
+    remaining: int
+    reset_s: int
+    over: bool
+
+
+@dataclass(slots=True)
+class Window:
+    """Requests in a window that slides."""
+
+    rate: Rate
+    _passed: deque[int] = field(default_factory=deque)
+
+    def take(self, now_ns: int) -> Allowance:
+        """Count one more request, unless it is one too many."""
+        rate, passed = self.rate, self._passed
+        while passed and passed[0] <= now_ns - rate.per_s * SECOND_NS:
+            passed.popleft()
+        over = len(passed) >= rate.requests
+        if not over:
+            passed.append(now_ns)
+        oldest_s = (passed[0] - now_ns) / SECOND_NS + rate.per_s
+        return Allowance(rate.requests, rate.requests - len(passed), max(1, ceil(oldest_s)), over)
