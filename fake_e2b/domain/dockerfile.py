@@ -1,4 +1,4 @@
-r"""A Dockerfile's text as the steps of a build.
+"""A Dockerfile's text as the steps of a build.
 
 The service's first generation builds from the image that its client made of the Dockerfile and
 pushed to a registry. No image reaches a fake: it does what the text says, with the machine's own

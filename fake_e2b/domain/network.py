@@ -1,6 +1,7 @@
-"""The rules for a sandbox's network object; it is checked and kept, never enforced.
+"""The rules for a sandbox's network object: what is checked, kept and shown of it.
 
-Objects stay in the API's own form (camelCase keys), for the service gives them back as they came.
+What of it is enforced, and where, says `network_fields`. Objects stay in the API's own form
+(camelCase keys), for the service gives them back as they came.
 Each check raises `ControlError` with the service's reason.
 
 Fact: control.network

@@ -5,12 +5,9 @@ Fact: control.plans
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from math import ceil
+from dataclasses import dataclass
 
-from fake_e2b.domain.clock import SECOND_NS
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.forms import refuse_unknown
 
@@ -94,22 +91,3 @@ class Allowance:
     remaining: int
     reset_s: int
     over: bool
-
-
-@dataclass(slots=True)
-class Window:
-    """Requests in a window that slides."""
-
-    rate: Rate
-    _passed: deque[int] = field(default_factory=deque)
-
-    def take(self, now_ns: int) -> Allowance:
-        """Count one more request, unless it is one too many."""
-        rate, passed = self.rate, self._passed
-        while passed and passed[0] <= now_ns - rate.per_s * SECOND_NS:
-            passed.popleft()
-        over = len(passed) >= rate.requests
-        if not over:
-            passed.append(now_ns)
-        oldest_s = (passed[0] - now_ns) / SECOND_NS + rate.per_s
-        return Allowance(rate.requests, rate.requests - len(passed), max(1, ceil(oldest_s)), over)

@@ -51,6 +51,7 @@ _OF_A_WAY: Mapping[Way, tuple[str, ...]] = {
     Way.USER: ("UserAuth",),
     Way.ADMIN: ("AdminAuth",),
 }
+_GENERATION = re.compile(r"/v(\d+)/")
 _PARAMETER = re.compile(r"\{(\w+)\}")
 _NEXT_TOKEN = {"X-Next-Token": "Continues the list; absent on the last page"}
 _TOTAL = {"X-Total-Running": "Running sandboxes behind the filter"}
@@ -112,9 +113,9 @@ def _operation(endpoint: Endpoint) -> Document:
 
 
 def _operation_id(endpoint: Endpoint) -> str:
-    """The operation's name; both generations have one, so the second says which it is."""
-    name = _name(endpoint)
-    return f"{name}V2" if endpoint.path.startswith("/v2/") else name
+    """The operation's name; generations share one, so all but the first say which they are."""
+    generation = _GENERATION.match(endpoint.path)
+    return _name(endpoint) + (f"V{generation[1]}" if generation else "")
 
 
 def _name(endpoint: Endpoint) -> str:

@@ -10,6 +10,7 @@ import served
 from sdks import PYTHON_PACKAGES, SDKS, Methods, javascript_versions
 from served import Coverage
 
+from fake_e2b.domain.network_fields import NETWORK_FIELDS
 from fake_e2b.domain.operations import OPERATIONS, Plane
 
 _HEAD = """# What the fake has of E2B
@@ -49,6 +50,7 @@ def page(methods: Methods) -> str:
     lines = [_HEAD, *_counts(known, methods, of_methods)]
     for plane, title in _PLANES.items():
         lines += ["", f"## {title}", "", *_operations(plane, known)]
+    lines += ["", "## A sandbox's network settings", "", *_network()]
     lines += ["", "## The SDKs' methods", "", *_legend()]
     for owner in sorted({owner for owner, _ in methods}):
         mine = {name: of_methods[owner, name] for each, name in sorted(methods) if each == owner}
@@ -85,6 +87,19 @@ def _operations(plane: Plane, known: dict[str, Coverage]) -> Iterator[str]:
             f"`{each.method} {each.path}`" for each in OPERATIONS if each.name == name
         )
         yield f"| {name} | {requests} | {known[name]} | {_named(known[name])} |"
+
+
+def _network() -> Iterator[str]:
+    yield (
+        "All are checked as by the service (but that no proxy's name is looked up), kept over a "
+        "pause, and shown back as they were given."
+    )
+    yield ""
+    yield "| setting | in the API | | how, or why not |"
+    yield "|---|---|---|---|"
+    for each in NETWORK_FIELDS:
+        answer = "enforced" if each.enforced else "kept only"
+        yield f"| `{each.name}` | `{each.wire}` | {answer} | {each.how} |"
 
 
 def _legend() -> Iterator[str]:
