@@ -15,6 +15,7 @@ from fake_e2b.backend.templates import Templates
 from fake_e2b.domain.build import BuildFailedError, DockerfileRequest, Order
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.dockerfile import DockerfileError, read_dockerfile
+from fake_e2b.domain.ids import TemplateID
 from fake_e2b.domain.team import Team
 from fake_e2b.domain.template import DEFAULT_TAG, Template
 
@@ -52,8 +53,12 @@ class DockerfileBuilds:
         """Reserve one more build of a template, which may get another name by it.
 
         Raises:
-            ControlError: TEMPLATE_ID_NOT_FOUND, TEMPLATE_ID_FORBIDDEN; as `request`.
+            ControlError: TEMPLATE_DELETED, TEMPLATE_ID_NOT_FOUND, TEMPLATE_ID_FORBIDDEN; as
+                `request`.
         """
+        known = self._templates.get(TemplateID(template_id)) is not None
+        if not known and self._templates.is_id(template_id):
+            raise ControlError(ControlKind.TEMPLATE_DELETED, template_id=template_id)
         return self._reserve(team, self._catalog.by_id(team, template_id), wanted)
 
     def start(self, team: Team, template_id: str, build_id: str) -> None:

@@ -93,6 +93,7 @@ class ControlKind(StrEnum):
     BAD_BUILD_SIZE = auto()
     ALIAS_IS_AN_ID = auto()  # (alias)
     ALIAS_OF_OTHER = auto()  # (alias)
+    TEMPLATE_DELETED = auto()  # (template_id)
     BUILD_LIMIT = auto()  # (limit)
     BAD_FILES_HASH = auto()
     TEMPLATE_OF_BUILD_NOT_FOUND = auto()  # (template_id)

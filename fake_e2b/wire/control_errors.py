@@ -173,6 +173,7 @@ TABLE: Mapping[K, Row] = {
     ),
     K.NAME_REQUIRED: Row(400, "Name is required"),
     K.BAD_BUILD_SIZE: Row(400, "{reason}"),
+    K.TEMPLATE_DELETED: Row(404, "Template '{template_id}' has been deleted and cannot be rebuilt"),
     K.ALIAS_OF_OTHER: Row(403, "Alias '{alias}' already used"),
     K.ALIAS_IS_AN_ID: Row(409, "Alias '{alias}' is already used"),
     K.BUILD_LIMIT: Row(

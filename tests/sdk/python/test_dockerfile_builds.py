@@ -179,6 +179,10 @@ def test_what_is_refused(fake: FakeE2B, api: httpx.Client) -> None:
     assert api.post("/templates", json={"alias": "x"}).status_code == 400
     unknown = api.post("/templates/unknown", json=dockerfile)
     assert refusal(unknown) == (404, "Template unknown not found")
+    gone = reserve(api)["templateID"]
+    assert api.delete(f"/templates/{gone}").status_code == 204
+    deleted = (404, f"Template '{gone}' has been deleted and cannot be rebuilt")
+    assert refusal(api.post(f"/templates/{gone}", json=dockerfile)) == deleted
     of_own = dockerfile | {"alias": "other", "teamID": fake.team_id}
     assert api.post(path, json=of_own).status_code == 202
 
