@@ -91,6 +91,7 @@ class DockerfileBuilds:
         if alias is not None and alias not in made.template.aliases:
             self._templates.rename(made.template, alias)
         made.build.dockerfile = wanted.dockerfile
+        self._templates.keep(made.template)
         return made
 
 

@@ -184,7 +184,7 @@ class Templates:
         """Let a template have this name alone; the names that it had are free."""
         for key in [key for key, owner in self._by_name.items() if owner is template]:
             del self._by_name[key]
-        template.aliases = (alias,)
+        template.aliases, template.bare_names = (alias,), False
         self.add(template)
 
     def claim_bare_names(self, template: Template) -> None:

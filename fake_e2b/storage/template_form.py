@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields
 
 from pydantic import TypeAdapter
 
-from fake_e2b.domain.build import LogLine, Reason
+from fake_e2b.domain.build import DockerfileRequest, LogLine, Reason
 from fake_e2b.domain.ids import SandboxID, TeamID, TemplateID
 from fake_e2b.domain.limits import Limits
 from fake_e2b.domain.ports import LayerID
@@ -50,6 +50,7 @@ class _Build:
     finished_at_ns: int | None
     log: list[LogLine]
     reason: Reason | None
+    dockerfile: DockerfileRequest | None
     recipe: _Recipe | None
     base: str | None
 

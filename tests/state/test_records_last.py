@@ -14,6 +14,7 @@ from fake_e2b import FakeE2B, SandboxTemplate
 from fake_e2b.domain.clock import to_datetime
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.runtime.clock import SystemClock
+from tests.helpers.waiting import wait_until
 from tests.state.asking import ask
 
 
@@ -210,3 +211,23 @@ def test_what_the_next_user_must_not_read_is_closed_to_others(next_records, tmp_
     next_records()
     for name in ("files", "lock", "records.db"):
         assert os.stat(tmp_path / "state" / name).st_mode & 0o077 == 0, name
+
+
+def test_a_build_of_a_dockerfile_can_be_started_by_the_next_fake(next_records):
+    fake = next_records(plan="pro")
+    body = {"dockerfile": "FROM e2bdev/base\nENV A=1", "alias": "old"}
+    made = ask(fake, "POST", "/templates", body)
+    fake = next_records(plan="pro")
+    path = f"/templates/{made['templateID']}/builds/{made['buildID']}"
+    ask(fake, "POST", path)
+    assert wait_until(lambda: ask(fake, "GET", f"{path}/status")["status"] == "ready")
+    assert Sandbox.create("old").is_running()
+
+
+def test_a_template_that_was_renamed_has_that_name(next_records):
+    fake = next_records()
+    made = ask(fake, "POST", "/templates", {"dockerfile": "FROM x", "alias": "old"})
+    path = f"/templates/{made['templateID']}"
+    ask(fake, "POST", path, {"dockerfile": "FROM x", "alias": "new"})
+    fake = next_records()
+    assert ask(fake, "GET", path)["aliases"] == ["new"]
