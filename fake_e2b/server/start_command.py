@@ -22,6 +22,7 @@ from fake_e2b.domain.process import Output, ProcessExit
 from fake_e2b.domain.services import SERVICES
 from fake_e2b.domain.setup import Start
 from fake_e2b.domain.user import ROOT
+from fake_e2b.wire.envd_errors import rpc_failure
 
 _SHELL = "/bin/bash"
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 2.0
@@ -87,7 +88,7 @@ class Starter:
             try:
                 reader = self._read(await spawn_command(guest, command))
             except EnvdError as error:
-                raise _not_ready(f"the service {name} does not start: {error}") from error
+                raise _not_ready(f"the service {name} does not start: {_said(error)}") from error
             end = await asyncio.shield(reader.task)
             if end.code != 0:
                 raise _not_ready(f"the service {name} does not start: {_status(end)}{reader.said}")
@@ -98,7 +99,7 @@ class Starter:
         try:
             started = await envd.processes.start(command, config=config, tag=None)
         except EnvdError as error:
-            raise _not_ready(f"{_START_FAILED}: {error}") from error
+            raise _not_ready(f"{_START_FAILED}: {_said(error)}") from error
         return self._read(started.process)
 
     def _read(self, process: Process) -> _Reader:
@@ -140,7 +141,7 @@ async def _spawn(envd: Envd, start: Start) -> Process:
     try:
         return await spawn_command(envd.guest, _command(envd, start, start.ready_command))
     except EnvdError as error:
-        raise _not_ready(f"ready command failed: {error}") from error
+        raise _not_ready(f"ready command failed: {_said(error)}") from error
 
 
 def _command(envd: Envd, start: Start, text: str) -> Command:
@@ -154,6 +155,10 @@ def _command(envd: Envd, start: Start, text: str) -> Command:
         pty=None,
         stdin=False,
     )
+
+
+def _said(error: EnvdError) -> str:
+    return rpc_failure(error).message
 
 
 def _status(end: ProcessExit) -> str:

@@ -87,12 +87,39 @@ class TemplateStep(Shape):
     files_hash: str | Absent = None
 
 
+class GeneralRegistry(Shape):
+    """How to get at an image of a registry."""
+
+    type: Literal["registry"]
+    username: str
+    password: str
+
+
+class AwsRegistry(Shape):
+    """How to get at an image of Amazon's registry."""
+
+    type: Literal["aws"]
+    aws_access_key_id: Annotated[str, Field(alias="awsAccessKeyId")]
+    aws_secret_access_key: str
+    aws_region: str
+
+
+class GcpRegistry(Shape):
+    """How to get at an image of Google's registry."""
+
+    type: Literal["gcp"]
+    service_account_json: str
+
+
+Registry = Annotated[GeneralRegistry | AwsRegistry | GcpRegistry, Field(discriminator="type")]
+
+
 class TemplateBuildStartV2(Shape):
     """What a reserved build is to do."""
 
     from_image: str | Absent = None
     from_template: str | Absent = None
-    from_image_registry: dict[str, Any] | Absent = None
+    from_image_registry: Registry | Absent = None
     force: bool = False
     steps: list[TemplateStep] | Absent = None
     start_cmd: str | Absent = None

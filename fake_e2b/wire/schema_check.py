@@ -96,6 +96,8 @@ def _plain(schema: Schema, definitions: Mapping[str, Schema]) -> tuple[Schema, b
 
 
 def _visitor(schema: Schema, definitions: Mapping[str, Schema]) -> Check:
+    if "discriminator" in schema:
+        return _one_of(schema["discriminator"], definitions)
     match schema.get("type"):
         case "object":
             return _object(schema, definitions)
@@ -112,6 +114,31 @@ def _visitor(schema: Schema, definitions: Mapping[str, Schema]) -> Check:
 
 def _anything(value: Any, path: Path, findings: Findings) -> None:
     return None
+
+
+def _one_of(discriminator: Mapping[str, Any], definitions: Mapping[str, Schema]) -> Check:
+    """One of several objects, told apart by one of their properties."""
+    name: str = discriminator["propertyName"]
+    checks = {
+        value: compile_schema({"$ref": reference}, definitions)
+        for value, reference in discriminator["mapping"].items()
+    }
+
+    def check(value: Any, path: Path, findings: Findings) -> None:
+        if not isinstance(value, dict):
+            raise _wrong_type(path, "object")
+        if name not in value:
+            raise SchemaError(path, f'input does not contain the discriminator property "{name}"')
+        if not isinstance(value[name], str):
+            raise SchemaError(path, f'value of discriminator property "{name}" is not a string')
+        if value[name] not in checks:
+            raise SchemaError(path, f'discriminator property "{name}" has invalid value')
+        try:
+            checks[value[name]](value, path, findings)
+        except SchemaError as error:
+            raise SchemaError((), f"doesn't match schema due to: {error}") from None
+
+    return check
 
 
 def _wrong_type(path: Path, expected: str) -> SchemaError:

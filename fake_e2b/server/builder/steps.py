@@ -13,6 +13,7 @@ import threading
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
+from fake_e2b.backend.spawning import go_reason
 from fake_e2b.domain.build import BuildFailedError, Context, Step
 from fake_e2b.domain.envd_errors import EnvdError
 from fake_e2b.domain.ports import Guest, parents
@@ -22,8 +23,10 @@ from fake_e2b.server.builder.archives import Archives
 from fake_e2b.server.builder.commands import Hear, run
 from fake_e2b.server.builder.inspect_archive import ArchiveError
 from fake_e2b.server.builder.unpack import Copy, SourceMissingError, unpack
+from fake_e2b.wire.envd_errors import rpc_failure
 
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
+_MODE = re.compile(r"0*[0-7]{0,4}")
 _HOMES = re.compile(r"(?m)^([^=\n]+)=(.*)$")
 
 
@@ -115,7 +118,8 @@ async def _succeed(text: str, user: User, context: Context, kitchen: Kitchen) ->
             hear=kitchen.hear,
         )
     except EnvdError as error:
-        raise kitchen.fail(f"failed to run command '{text}': {error}") from error
+        said = rpc_failure(error).message
+        raise kitchen.fail(f"failed to run command '{text}': {said}") from error
     if not ended.ok:
         raise kitchen.fail(f"failed to run command '{text}': {ended.text}")
 
@@ -126,6 +130,10 @@ async def _copy(step: Step, context: Context, kitchen: Kitchen) -> Context:
         raise kitchen.fail("COPY requires a local path and a container path argument")
     if not step.files_hash:
         raise kitchen.fail("COPY requires files hash to be set")
+    if not _MODE.fullmatch(args[3]):
+        # The text is ours, after chmod's.
+        raise kitchen.fail(f"failed to move files in sandbox: invalid mode: '{args[3]}'")
+    mode = int(args[3], 8) if args[3] else None
     owner = kitchen.user(args[2].partition(":")[0] or context.user)
     archive = kitchen.archives.open(kitchen.team_id, step.files_hash)
     if archive is None:
@@ -137,7 +145,6 @@ async def _copy(step: Step, context: Context, kitchen: Kitchen) -> Context:
     target = posixpath.join(context.workdir or home, args[1])
     with archive:
         try:
-            mode = int(args[3], 8) if args[3] else None
             copy = Copy(args[0], target, owner, mode)
             await _aside(lambda stopped: unpack(archive, kitchen.guest.files, copy, stopped))
         except SourceMissingError as error:
@@ -145,8 +152,8 @@ async def _copy(step: Step, context: Context, kitchen: Kitchen) -> Context:
             raise kitchen.fail("failed to move files in sandbox: exit status 1") from error
         except ArchiveError as error:
             raise kitchen.fail(f"failed to extract files: {error}") from error
-        except (OSError, ValueError) as error:
-            raise kitchen.fail(f"failed to move files in sandbox: {error}") from error
+        except OSError as error:
+            raise kitchen.fail(f"failed to move files in sandbox: {go_reason(error)}") from error
     return context
 
 
@@ -208,7 +215,8 @@ async def _workdir(step: Step, context: Context, kitchen: Kitchen) -> Context:
         except FileExistsError:
             continue
         except OSError as error:
-            raise kitchen.fail(f"failed to create workdir {path}: {error}") from error
+            reason = go_reason(error)
+            raise kitchen.fail(f"failed to create workdir {path}: {reason}") from error
     return replace(context, workdir=path)
 
 
