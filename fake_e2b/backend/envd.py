@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Mapping
 
 from fake_e2b.backend.processes import ProcessListener, ProcessTable
+from fake_e2b.backend.spawning import as_known
 from fake_e2b.backend.watchers import Watchers
 from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.envd_errors import EnvdError, EnvdKind
@@ -129,19 +130,8 @@ class Envd:
 
         Fact: envd.process.environment.order
         """
-        environment = {
-            "PATH": SYSTEM_PATH,
-            "HOME": user.home,
-            "USER": user.name,
-            "LOGNAME": user.name,
-            **self.env_vars,
-        }
-        for name, value in request_envs.items():
-            # The kernel knows only NAME=VALUE, so a name ends at its first equals sign.
-            name, _, value = f"{name}={value}".partition("=")
-            if name:
-                environment[name] = value
-        return environment
+        own = {"PATH": SYSTEM_PATH, "HOME": user.home, "USER": user.name, "LOGNAME": user.name}
+        return as_known({**own, **self.env_vars, **request_envs})
 
     @property
     def watcher_count(self) -> int:

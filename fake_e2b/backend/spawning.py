@@ -86,12 +86,21 @@ def _request(files: Files, command: Command) -> SpawnRequest:
     return SpawnRequest(
         argv=(command.cmd, *command.args),
         # The wrapping shell sets it, whatever the request said.
-        env={**command.env, "PWD": working_directory},
+        env={**as_known(command.env), "PWD": working_directory},
         cwd=command.cwd,
         user=command.user,
         pty=command.pty,
         stdin=command.stdin,
     )
+
+
+def as_known(env: Mapping[str, str]) -> dict[str, str]:
+    """The kernel knows only NAME=VALUE, so a name ends at its first equals sign; none is nothing.
+
+    Fact: envd.process.environment.names
+    """
+    pairs = (f"{name}={value}".partition("=") for name, value in env.items())
+    return {name: value for name, _, value in pairs if name}
 
 
 def _complaint(request: SpawnRequest, text: str, status: int) -> SpawnRequest:
