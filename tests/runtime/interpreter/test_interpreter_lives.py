@@ -164,6 +164,16 @@ async def test_variables_of_a_run(session: Session) -> None:
     assert await session.text(code) == "('1', None)"
 
 
+@pytest.mark.parametrize("env", [{"A=B": "1"}, {"": "1"}, {"A\0": "1"}, {"A": "\0"}])
+async def test_variables_that_the_system_refuses_fail_the_run(
+    session: Session, env: dict[str, str]
+) -> None:
+    await session.run("x = 1")
+    [(name, _)] = errors(await session.run("x = 2", env=env))
+    assert name in ("ValueError", "OSError")
+    assert await session.text("x") == "1"
+
+
 async def test_a_value_set_by_code_is_removed_with_the_runs(session: Session) -> None:
     await session.run("import os; os.environ['MINE'] = 'code'")
     assert await session.text("os.environ['MINE']", env={"MINE": "run"}) == "run"

@@ -114,23 +114,30 @@ class _Cells:
             while not self._shell.leaving:
                 length = int.from_bytes(await reader.readexactly(_LENGTH_BYTES), "big")
                 message = json.loads(await reader.readexactly(length))
-                self._change_variables(message["variables"])
+                refused = self._change_variables(message["variables"])
                 if (code := message.get("code")) is not None:
-                    await self._run(code)
+                    await self._run(refused or code)
         writer.transport.abort()
 
-    def _change_variables(self, changes: Mapping[str, str | None]) -> None:
+    def _change_variables(self, changes: Mapping[str, str | None]) -> str | None:
         """Set and remove; `os` is then at hand without an import.
 
-        Fact: interpreter.variables.os-at-hand
+        Returns:
+            The line of code that the system refuses, which then is all that the cell does.
+
+        Facts: interpreter.variables.os-at-hand, interpreter.variables.refused
         """
+        if changes:
+            self._shell.user_ns.setdefault("os", os)
         for name, value in changes.items():
             if value is None:
                 os.environ.pop(name, None)
-            else:
+                continue
+            try:
                 os.environ[name] = value
-        if changes:
-            self._shell.user_ns.setdefault("os", os)
+            except (OSError, ValueError):  # no name, an equals sign in it, or a zero byte
+                return f"os.environ[{name!r}] = {value!r}"
+        return None
 
     async def _run(self, code: str) -> None:
         shell = self._shell
