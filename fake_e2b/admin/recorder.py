@@ -15,6 +15,7 @@ from fake_e2b.backend.journal import ANSWER_KEPT, BODY_KEPT, BODY_SHOWN, JOURNAL
 from fake_e2b.domain.errors import FakeE2BError
 from fake_e2b.domain.journal import RECORD_KEY, JournalRecord
 from fake_e2b.domain.operations import Plane
+from fake_e2b.domain.steering.match import PredicateFailedError
 from fake_e2b.wire.host import ENVD_PORT, INTERPRETER_PORT
 
 Scope = MutableMapping[str, Any]
@@ -51,8 +52,13 @@ def identify(scope: Scope, *, sandbox_id: str | None = None, port: int | None = 
 
 
 def leave_traceback(scope: Scope, error: BaseException) -> None:
-    """Keep the traceback of an unforeseen failure in the journal; refusals on purpose have none."""
+    """Keep the traceback of an unforeseen failure in the journal; refusals on purpose have none.
+
+    Of a test's own predicate it is what that raised.
+    """
     record = record_of(scope)
+    if isinstance(error, PredicateFailedError):
+        error = error.raised
     if record is not None and not isinstance(error, FakeE2BError):
         record.traceback = "".join(traceback.format_exception(error))
 

@@ -203,7 +203,7 @@ class RuleTable:
         """The rules that are to act on a request, in the order in which they were added.
 
         Raises:
-            Exception: Whatever a rule's own predicate raises.
+            PredicateFailedError: A rule's own predicate raised something.
         """
         found = self._index.get(asked.operation)
         if found is None:

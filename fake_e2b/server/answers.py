@@ -6,6 +6,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from fake_e2b.domain.control_errors import ProxyError
 from fake_e2b.domain.errors import GapError
+from fake_e2b.domain.steering.match import PredicateFailedError
 from fake_e2b.wire.host import RoutingError
 from fake_e2b.wire.http_status import phrase
 from fake_e2b.wire.proxy_errors import render
@@ -20,8 +21,13 @@ def gap(error: GapError) -> Response:
 
 
 def unforeseen(error: Exception) -> Response:
-    """500 that names the fake, so that nobody takes it for the service's; never a traceback."""
+    """500 that names the fake, so that nobody takes it for the service's; never a traceback.
+
+    Or a rule's predicate, where it was that which failed.
+    """
     text = f"fake-e2b failed, this is a bug in the fake: {type(error).__name__}: {error}"
+    if isinstance(error, PredicateFailedError):
+        text = f"fake-e2b: where= of a fault rule failed, this is a bug in the test: {error}"
     return JSONResponse({"code": 500, "message": text}, 500)
 
 

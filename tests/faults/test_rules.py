@@ -83,9 +83,25 @@ def test_by_a_predicate(fake: FakeE2B) -> None:
 
 def test_a_predicate_that_fails_is_named(fake: FakeE2B) -> None:
     fake.faults.add("createSandbox", effects.Status(500), where=lambda asked: asked.body["nope"])
-    with pytest.raises(SandboxException, match="fake-e2b failed"):
+    with pytest.raises(SandboxException) as caught:
         Sandbox.create()
+    text = str(caught.value)
+    assert "this is a bug in the test" in text
+    assert "<lambda> (" in text
+    assert "test_rules.py, line " in text
+    assert "raised KeyError: 'nope'" in text
     assert "KeyError: 'nope'" in str(fake.journal.records(operation="createSandbox")[-1].traceback)
+
+
+def test_a_predicate_may_fail_the_test(fake: FakeE2B) -> None:
+    def where(asked: object) -> bool:
+        pytest.fail("never to be asked")
+
+    fake.faults.add("createSandbox", effects.Status(500), where=where)
+    with pytest.raises(SandboxException, match="raised Failed: never to be asked"):
+        Sandbox.create()
+    fake.faults.reset()
+    Sandbox.create()
 
 
 def test_the_nth_and_every_nth(fake: FakeE2B) -> None:

@@ -25,6 +25,21 @@ _GLOB = re.compile(r"[*?\[]")
 _REGEX = "re:"
 
 
+class PredicateFailedError(Exception):
+    """A user's predicate raised something, which is the cause of this."""
+
+    def __init__(self, where: Where, raised: BaseException) -> None:
+        super().__init__(where, raised)
+        self.where = where
+        self.raised = raised
+
+    def __str__(self) -> str:
+        name = getattr(self.where, "__qualname__", repr(self.where))
+        code = getattr(self.where, "__code__", None)
+        place = "" if code is None else f" ({code.co_filename}, line {code.co_firstlineno})"
+        return f"{name}{place} raised {type(self.raised).__name__}: {self.raised}"
+
+
 def operations_of(pattern: str) -> frozenset[str]:
     """The names that an operation pattern stands for.
 
@@ -139,7 +154,11 @@ class RequestMatch:
         return bool(self.metadata) or self.template is not None
 
     def fits(self, asked: Asked) -> bool:
-        """Whether the request is one of those; counts and dice are left to the caller."""
+        """Whether the request is one of those; counts and dice are left to the caller.
+
+        Raises:
+            PredicateFailedError: `where` raised something.
+        """
         return (
             (self.sandbox_id is None or self.sandbox_id == asked.sandbox_id)
             and asked.operation in self.operations
@@ -152,8 +171,16 @@ class RequestMatch:
             and all(asked.metadata.get(key) == text for key, text in self.metadata.items())
             and self._since_ns <= asked.at_ns
             and (self._until_ns is None or asked.at_ns < self._until_ns)
-            and (self.where is None or bool(self.where(asked)))
+            and self._is_wanted(asked)
         )
+
+    def _is_wanted(self, asked: Asked) -> bool:
+        if self.where is None:
+            return True
+        try:
+            return bool(self.where(asked))
+        except BaseException as error:  # pytest.fail() raises no Exception
+            raise PredicateFailedError(self.where, error) from error
 
 
 def fits(pattern: re.Pattern[str], text: str, searched: str | None) -> bool:

@@ -56,7 +56,7 @@ class Steering:
         """Serve a request by `app`, with the rules that are about it.
 
         Raises:
-            Exception: Whatever a rule's predicate raises.
+            PredicateFailedError: A rule's predicate raised something.
         """
         if not self.rules.concerns(operation):
             await app(scope, receive, send)
