@@ -39,6 +39,8 @@ Shape = Callable[[bytes, Callable[[bytes], None]], Awaitable[None]]
 """``async (data, write)``: writes what it is given, changed or not."""
 TUNNEL_KEY = "fake_e2b.tunnel"
 """In a scope: a `Shape` for what the service says after a 101."""
+UPWARDS_KEY = "fake_e2b.tunnel_upwards"
+"""The same for what the client says then."""
 
 _WAITS_S = (0.1, 0.2, 0.3, 0.4)
 """Between the five attempts to connect: a server that was just started may not listen yet."""
@@ -181,6 +183,7 @@ class _Exchange:
         self._answering = False
         self._wanted = forwarding.upgrade_of(scope["headers"])
         self._shape: Shape | None = scope.get(TUNNEL_KEY)
+        self._upwards: Shape | None = scope.get(UPWARDS_KEY)
 
     async def run(self, request: h11.Request) -> None:
         """Both directions at once; the answer's end is the exchange's end."""
@@ -275,7 +278,7 @@ class _Exchange:
         await _write(early, writer, self._shape)
         # Each side may end before the other: what that one still says is passed on.
         pumps = [
-            asyncio.create_task(_pump(reader, self._writer)),
+            asyncio.create_task(_pump(reader, self._writer, self._upwards)),
             asyncio.create_task(_pump(self._reader, writer, self._shape)),
         ]
         try:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Literal
 
 import httpx
 import pytest
@@ -176,11 +179,17 @@ def test_server_sent_events_of_a_port(fake: FakeE2B, sandbox: Sandbox) -> None:
     assert "".join(seen) == "data: 1\n\ndata: 2\n\n"
 
 
-def test_a_web_socket_after_its_switch(fake: FakeE2B, sandbox: Sandbox) -> None:
+@pytest.fixture
+def request_to_switch(sandbox: Sandbox) -> Request:
+    """To a WebSocket of the sandbox that says what it hears."""
     sandbox.files.write("service.py", SERVICE)
     sandbox.commands.run("python3 service.py 0 127.0.0.1 > port 2> errors < /dev/null &")
     port = int(wait_until(lambda: sandbox.files.read("port").strip()))
-    request = Request(host=sandbox.get_host(port), target="/")
+    return Request(host=sandbox.get_host(port), target="/")
+
+
+def test_a_web_socket_after_its_switch(fake: FakeE2B, request_to_switch: Request) -> None:
+    request = request_to_switch
     fault = fake.faults.add("port", effects.Close(), at="frame=2")
     with websocket(fake.port, request) as client:
         client.send(TextMessage("one"))
@@ -195,6 +204,62 @@ def test_a_web_socket_after_its_switch(fake: FakeE2B, sandbox: Sandbox) -> None:
         wait_until(lambda: fault.hits)
         fault.remove()
         assert client.message() == "one"
+
+
+@pytest.mark.parametrize("effect", [effects.Chunks(), effects.Drip(size=3, every_s=0)])
+def test_a_web_socket_in_pieces(
+    fake: FakeE2B, request_to_switch: Request, effect: effects.Effect
+) -> None:
+    fault = fake.faults.add("port", effect)
+    with websocket(fake.port, request_to_switch) as client:
+        client.send(TextMessage("one" * 100))
+        assert client.message() == "one" * 100
+        client.send(TextMessage("two"))
+        assert client.message() == "two"
+    assert fault.hits == 1
+
+
+def test_a_web_socket_that_breaks_within_a_frame(fake: FakeE2B, request_to_switch: Request) -> None:
+    fault = fake.faults.add("port", effects.HalfAnswer(share=0.5))
+    with websocket(fake.port, request_to_switch) as client:
+        client.send(TextMessage("one" * 20))
+        heard = b""
+        while data := client.connection.recv(1 << 16):
+            heard += data
+    assert heard == b"\x81\x3c" + (b"one" * 20)[: (60 + 2) // 2 - 2]
+    assert fault.hits == 1
+
+
+@pytest.mark.parametrize("direction", ["up", "down"])
+def test_a_web_socket_on_a_slow_line(
+    fake: FakeE2B, request_to_switch: Request, direction: Literal["up", "down"]
+) -> None:
+    size = 2_000  # half an hour at a byte a second
+    fault = fake.faults.add("port", effects.Bandwidth(1, direction=direction), times=1)
+    with websocket(fake.port, request_to_switch) as slow:
+        slow.send(TextMessage("x" * size))
+        with websocket(fake.port, request_to_switch) as other:
+            for _ in range(20):  # until what is not slowed down would have come long ago
+                other.send(TextMessage("y" * size))
+                assert other.message() == "y" * size
+        arrived = b""
+        patience_s = slow.connection.gettimeout()
+        slow.connection.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            arrived = slow.connection.recv(size, socket.MSG_PEEK)
+        slow.connection.settimeout(patience_s)
+        assert len(arrived) < size
+        fault.remove()
+        assert slow.message() == "x" * size
+    assert fault.hits == 1
+
+
+def test_messages_that_no_web_socket_has(fake: FakeE2B, request_to_switch: Request) -> None:
+    fault = fake.faults.add("port", effects.MalformedJson())
+    with websocket(fake.port, request_to_switch) as client:
+        client.send(TextMessage('{"a": 1}'))
+        assert client.message() == '{"a": 1}'
+    assert fault.hits == 0
 
 
 def test_keepalives_that_never_come(fake: FakeE2B, sandbox: Sandbox) -> None:

@@ -34,6 +34,8 @@ _MOST_PIECES = 8
 class Chunks(Filter):
     """Random pieces."""
 
+    minds_bytes_only = True
+
     async def frame(self, frame: bytes, forward: Send) -> None:
         """Cut at random, and let each piece leave by itself."""
         if len(frame) < 2 or not self.fires():

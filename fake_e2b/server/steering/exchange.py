@@ -8,7 +8,7 @@ import socket
 import struct
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from fake_e2b.backend.steering import RuleInForce
 from fake_e2b.data_plane.proxy import TUNNEL_KEY
@@ -28,8 +28,17 @@ _RESET = struct.pack("ii", 1, 0)
 Message = Any
 Act = Callable[["Exchange", RuleInForce], Any]
 """``async (exchange, rule)``: does what the rule's effect says, at its point."""
-Filter = Callable[[Message, Send], Any]
-"""``async (message, forward)``: passes the answer's messages on, changed or not."""
+
+
+class Filter(Protocol):
+    """Passes the answer's messages on, changed or not."""
+
+    @property
+    def minds_bytes_only(self) -> bool:
+        """Whether it does the same to what comes after a 101."""
+        ...
+
+    async def __call__(self, message: Message, forward: Send, /) -> None: ...
 
 
 class Exchange:
@@ -78,7 +87,8 @@ class Exchange:
         self._frames = 0
         self._endings: list[Callable[[], Awaitable[None]]] = []
         self._tunnel: Send | None = None
-        if any(each.rule.at.moment is Moment.FRAME for each in rules):
+        self._knows_frames = any(each.rule.at.moment is Moment.FRAME for each in rules)
+        if self._knows_frames:
             scope[TUNNEL_KEY] = self._through_tunnel
 
     def at_end(self, step: Callable[[], Awaitable[None]]) -> None:
@@ -87,7 +97,8 @@ class Exchange:
 
     async def run(self, app: App, filters: Iterable[Filter]) -> None:
         """Serve the request by `app`, with what the rules do at their points."""
-        self._filters = [*filters]
+        for each in filters:
+            self.filter(each)
         try:
             await self._at(Moment.ARRIVED)
             if not self.ended:
@@ -155,6 +166,8 @@ class Exchange:
     def filter(self, each: Filter) -> None:
         """Pass the answer through one filter more, the last."""
         self._filters.append(each)
+        if each.minds_bytes_only:
+            self.scope[TUNNEL_KEY] = self._through_tunnel
 
     async def _say(self, message: Message) -> None:
         if self.ended:
@@ -172,12 +185,16 @@ class Exchange:
             await self.forward({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _through_tunnel(self, data: bytes, write: Callable[[bytes], None]) -> None:
-        """The frames of a WebSocket, after its 101; filters have no part in them."""
+        """What comes after a 101, a WebSocket's frame by frame where a rule asks for frames.
+
+        Filters have a part in it that would do the same to any bytes.
+        """
         if self._tunnel is None:
             is_web_socket = self.asked.headers.get("upgrade", "").lower() == "websocket"
-            self.kind = FrameKind.WEB_SOCKET if is_web_socket else FrameKind.PIECE
+            has_frames = is_web_socket and self._knows_frames
+            self.kind = FrameKind.WEB_SOCKET if has_frames else FrameKind.PIECE
             self._cutter = FrameCutter(self.kind)
-            self._filters = []
+            self._filters = [each for each in self._filters if each.minds_bytes_only]
             self._send = self._tunnel = _writing(write)
         for frame in self._cutter.feed(data, end=False):
             await self._say_frame(frame)

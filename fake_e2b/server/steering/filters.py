@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 from fake_e2b.backend.steering import RuleInForce
 from fake_e2b.domain.steering import effects
@@ -22,6 +22,8 @@ _SMOOTHNESS = 20
 
 class Filter:
     """One rule's; it counts as a hit of the rule when it first changes something."""
+
+    minds_bytes_only = False
 
     def __init__(self, exchange: Exchange, rule: RuleInForce) -> None:
         self.exchange = exchange
@@ -133,6 +135,7 @@ def is_json(start: Message) -> bool:
 class HalfAnswer(Filter):
     """Break off within the body."""
 
+    minds_bytes_only = True
     _left: int | None = None
 
     async def start(self, message: Message, forward: Send) -> None:
@@ -225,6 +228,8 @@ def is_alive(exchange: Exchange, frame: bytes) -> bool:
 class Drip(Filter):
     """A few bytes at a time."""
 
+    minds_bytes_only = True
+
     async def frame(self, frame: bytes, forward: Send) -> None:
         """Piece by piece."""
         effect = self.rule.rule.effect
@@ -246,16 +251,24 @@ class Throttle(Filter):
         bytes_per_s: The most.
     """
 
+    minds_bytes_only = True
+
     def __init__(self, exchange: Exchange, rule: RuleInForce, bytes_per_s: int) -> None:
         super().__init__(exchange, rule)
         self._bytes_per_s = bytes_per_s
 
     async def frame(self, frame: bytes, forward: Send) -> None:
         """Wait for as long as the line would need."""
-        for piece in pieces(frame, max(1, self._bytes_per_s // _SMOOTHNESS)):
-            if not self.rule.removed:
-                await asyncio.sleep(len(piece) / self._bytes_per_s)
+        async for piece in at_pace(frame, self.rule, self._bytes_per_s):
             await forward(body(piece))
+
+
+async def at_pace(data: bytes, rule: RuleInForce, bytes_per_s: int) -> AsyncIterator[bytes]:
+    """`data` in pieces, each when it would have come over such a line while the rule is there."""
+    for piece in pieces(data, max(1, bytes_per_s // _SMOOTHNESS)):
+        if not rule.removed:
+            await asyncio.sleep(len(piece) / bytes_per_s)
+        yield piece
 
 
 def pieces(data: bytes, size: int) -> Iterator[bytes]:

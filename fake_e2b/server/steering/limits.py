@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from fake_e2b.backend.steering import RuleInForce
+from fake_e2b.data_plane.proxy import UPWARDS_KEY
 from fake_e2b.domain.clock import SECOND_NS
 from fake_e2b.domain.steering import effects
 from fake_e2b.server.steering.error_bodies import error_body
 from fake_e2b.server.steering.exchange import FAULT_HEADER, Exchange
-from fake_e2b.server.steering.filters import Throttle
+from fake_e2b.server.steering.filters import Throttle, at_pace
 
 _TOO_MANY = 429
 _TEXT = "Rate limit exceeded"
@@ -32,7 +34,12 @@ async def bandwidth(exchange: Exchange, rule: RuleInForce) -> None:
                 await asyncio.sleep(size / effect.bytes_per_s)
             return message
 
+        async def upwards(data: bytes, write: Callable[[bytes], None]) -> None:
+            async for piece in at_pace(data, rule, effect.bytes_per_s):
+                write(piece)
+
         exchange.receive = slowly
+        exchange.scope[UPWARDS_KEY] = upwards
     if effect.direction != "up":
         exchange.filter(Throttle(exchange, rule, effect.bytes_per_s))
 
