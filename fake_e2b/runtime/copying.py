@@ -16,8 +16,6 @@ import sys
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
-from fake_e2b.runtime.guest.folders import remove_tree
-
 _FICLONE = 0x40049409
 """Linux's ioctl that makes one file share another's blocks, copied on write."""
 _CHUNK = 1 << 20
@@ -80,19 +78,21 @@ class _Level:
 
 
 @dataclass(slots=True)
-class _Copier:
+class Copier:
     """Copies what belongs together.
 
     Attributes:
         top: The path below which everything is put.
         links: Where the first name of each file is that has several.
         left_out: Paths that are not copied.
+        touched: Folders of the source for which `lay_over` had something to do.
     """
 
     top: str
     left_out: Collection[str] = ()
     count: Copied = field(default_factory=Copied)
     links: dict[tuple[int, int], str] = field(default_factory=dict)
+    touched: set[str] = field(default_factory=set)
     can_share: bool = sys.platform == "linux"
     can_range: bool = hasattr(os, "copy_file_range")
     really: bool = field(default_factory=lambda: os.geteuid() == 0)
@@ -246,8 +246,21 @@ class _Copier:
         owners = (there.st_uid, there.st_gid) == (found.st_uid, found.st_gid)
         if not alike or not owners:
             return False
-        os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns), follow_symlinks=False)
+        if there.st_mtime_ns != found.st_mtime_ns:
+            self.touched.add(os.path.dirname(source))
+            os.utime(target, ns=(found.st_atime_ns, found.st_mtime_ns), follow_symlinks=False)
         return True
+
+    @staticmethod
+    def looks_alike(target: str, source: str, found: os.stat_result) -> bool:
+        """Whether a folder has another's properties; to look is cheaper than to give them."""
+        there = os.lstat(target)
+        return (there.st_mode, there.st_uid, there.st_gid, there.st_mtime_ns) == (
+            found.st_mode,
+            found.st_uid,
+            found.st_gid,
+            found.st_mtime_ns,
+        ) and not kept_xattrs(source)
 
     def properties(self, source: str, target: str, found: os.stat_result) -> None:
         """Owner, attributes, mode and times; owners need root, as does nothing else."""
@@ -273,7 +286,7 @@ def copy_tree(source: str, target: str, *, left_out: Collection[str] = ()) -> Co
     Raises:
         OSError: `source` cannot be read, or `target` not be written.
     """
-    copier = _Copier(target, left_out)
+    copier = Copier(target, left_out)
     copier.folder(source, target)
     return copier.count
 
@@ -290,49 +303,7 @@ def copy_entry(source: str, target: str) -> None:
         return
     if stat.S_ISSOCK(found.st_mode):
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), source)
-    _Copier(target).entry(source, target, found)
-
-
-def lay_over(source: str, target: str, *, keep_marks: bool, exact: bool = False) -> None:
-    """Bring `target` to what an overlay shows that has `source` above it.
-
-    Args:
-        keep_marks: Keep the marks of removed names: something is still below `target`.
-        exact: Remove what `source` has not: afterwards `target` is its copy. Folders that both
-            have stay the same folders, and small files and links the same ones.
-
-    Raises:
-        OSError: `source` cannot be read, or `target` not be written.
-    """
-    copier = _Copier(target)
-    pending = [(source, target, os.lstat(source))]
-    merged = []
-    while pending:
-        folder = pending.pop()
-        merged.append(folder)
-        source, target, found = folder
-        if not copier.really:
-            os.chmod(target, 0o700)  # for now: it may be closed to us
-        extra = set(os.listdir(target)) if exact else set()
-        for entry in copier.entries(source, found):
-            extra.discard(entry.name)
-            below, path = entry.stat(follow_symlinks=False), f"{target}/{entry.name}"
-            if stat.S_ISDIR(below.st_mode):
-                if _is_real_folder(path) and not is_opaque(entry.path):
-                    pending.append((entry.path, path, below))
-                    continue
-                _remove(path)
-                copier.folder(entry.path, path)
-                continue
-            if exact and copier.has(path, entry.path, below):
-                continue
-            _remove(path)
-            if keep_marks or not is_mark(below):
-                copier.entry(entry.path, path, below)
-        for name in extra:
-            _remove(f"{target}/{name}")
-    for source, target, found in reversed(merged):
-        copier.properties(source, target, found)
+    Copier(target).entry(source, target, found)
 
 
 def is_mark(found: os.stat_result) -> bool:
@@ -351,21 +322,6 @@ def is_opaque(path: str) -> bool:
 def _content(path: str) -> bytes:
     with open(path, "rb", buffering=0, opener=lambda name, _: os.open(name, _READ)) as file:
         return file.read(_AT_ONCE)
-
-
-def _is_real_folder(path: str) -> bool:
-    try:
-        return stat.S_ISDIR(os.lstat(path).st_mode)
-    except FileNotFoundError:
-        return False
-
-
-def _remove(path: str) -> None:
-    if _is_real_folder(path):
-        remove_tree(path)
-    else:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
 
 
 def _data(fd: int, size: int) -> Iterator[tuple[int, int]]:

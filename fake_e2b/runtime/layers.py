@@ -37,6 +37,7 @@ class Layer:
 class _Held:
     layer: Layer
     holders: int = 1
+    in_place: set[str] = field(default_factory=set)
 
 
 class Layers:
@@ -134,6 +135,10 @@ class Layers:
                 self._lasting.forget(layer_id)
             if held.layer.parent is not None:
                 self.drop(held.layer.parent)
+
+    def in_place(self, layer_id: LayerID) -> set[str]:
+        """Folders of its root that guests at hand were found to have, with all in them."""
+        return self._held[layer_id].in_place
 
     def chain(self, layer_id: LayerID | None) -> list[LayerID]:
         """The layer and those below it, highest first."""

@@ -7,8 +7,9 @@ import shutil
 from collections.abc import Sequence
 from typing import Protocol
 
-from fake_e2b.runtime.copying import Copied, copy_tree, lay_over
+from fake_e2b.runtime.copying import Copied, copy_tree
 from fake_e2b.runtime.guest.folders import remove_tree
+from fake_e2b.runtime.laying import lay_over
 from fake_e2b.runtime.stubs.traces import copy_without_stubs
 from fake_e2b.runtime.usage import size_of
 
@@ -24,8 +25,16 @@ class Trees(Protocol):
         """See `stubs.traces.copy_without_stubs`."""
         ...
 
-    def lay_over(self, source: str, target: str, *, keep_marks: bool, exact: bool = False) -> None:
-        """See `copying.lay_over`."""
+    def lay_over(
+        self,
+        source: str,
+        target: str,
+        *,
+        keep_marks: bool,
+        exact: bool = False,
+        known: set[str] | None = None,
+    ) -> None:
+        """See `laying.lay_over`."""
         ...
 
     def measure(self, root: str) -> Copied:
@@ -60,9 +69,17 @@ class OwnTrees:
         """See `Trees.copy_without_stubs`."""
         copy_without_stubs(source, target, below)
 
-    def lay_over(self, source: str, target: str, *, keep_marks: bool, exact: bool = False) -> None:
+    def lay_over(
+        self,
+        source: str,
+        target: str,
+        *,
+        keep_marks: bool,
+        exact: bool = False,
+        known: set[str] | None = None,
+    ) -> None:
         """See `Trees.lay_over`."""
-        lay_over(source, target, keep_marks=keep_marks, exact=exact)
+        lay_over(source, target, keep_marks=keep_marks, exact=exact, known=known)
 
     def measure(self, root: str) -> Copied:
         """See `Trees.measure`."""

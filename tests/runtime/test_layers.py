@@ -242,6 +242,32 @@ class TestLayers:
         await second.kill()
         assert layers() == []
 
+    async def test_each_guest_on_a_layer_has_all_of_it(
+        self, runtime: Runtime, source: Guest
+    ) -> None:
+        script = (
+            "mkdir -p d/e ~/.ssh; echo 1 > d/e/f; rm .profile; echo more >> .bashrc; chmod 700 d;"
+            "touch -d @86400 .bashrc d; ln -s d/e link"
+        )
+        await run(source, *shell(script))
+        layer_id = await runtime.capture(START)
+        look = shell(
+            "cat d/e/f; tail -n 1 .bashrc; stat -c '%n %a %U %Y' d .bashrc; readlink link; ls -A;"
+            "ls -lA --time-style=+ /opt /srv /var /var/lib"
+        )
+        expected = await run(source, *look)
+        assert "1\nmore\nd 700 " in expected.stdout
+        for number in range(4):
+            guest = await runtime.create(f"i{number}", base=layer_id)
+            assert await run(guest, *look) == expected
+            await run(guest, *shell("echo 2 > d/e/f; rm -r .ssh; touch .profile /tmp/own"))
+
+    async def test_fresh_files_are_of_one_age(self, runtime: Runtime, source: Guest) -> None:
+        needs(runtime, Capability.PROTECTED_HOST)
+        other = await runtime.create("i2")
+        for path in ("/home/user/.profile", "/root/.bashrc", "/opt", "/var/log"):
+            assert other.files.stat(path).mtime_ns == source.files.stat(path).mtime_ns
+
     async def test_a_layer_outlives_what_it_was_captured_from(
         self, runtime: Runtime, source: Guest
     ) -> None:

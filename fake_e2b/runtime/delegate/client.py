@@ -123,8 +123,16 @@ class DelegatedTrees:
         """See `Trees.copy_without_stubs`."""
         self._service.call("copy_without_stubs", source, target, below)
 
-    def lay_over(self, source: str, target: str, *, keep_marks: bool, exact: bool = False) -> None:
-        """See `Trees.lay_over`."""
+    def lay_over(
+        self,
+        source: str,
+        target: str,
+        *,
+        keep_marks: bool,
+        exact: bool = False,
+        known: set[str] | None = None,
+    ) -> None:
+        """See `Trees.lay_over`; nothing is known from one call to the next."""
         self._service.call("lay_over", source, target, keep_marks, exact)
 
     def measure(self, root: str) -> Copied:

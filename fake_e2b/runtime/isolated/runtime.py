@@ -143,7 +143,7 @@ class IsolatedRuntime:
         return self._maker
 
     async def _make_spare(self) -> tuple[Place, IsolatedGuest]:
-        return await self._making.make()
+        return await self._making.make_ahead()
 
     @property
     def _trees(self) -> Trees:
@@ -237,7 +237,14 @@ class IsolatedRuntime:
             if limits == NO_LIMITS and not mounts and stack.fits_spare(layers, base):
                 place, guest = await self._spare_or_fresh(limits)
                 try:
-                    await asyncio.to_thread(stack.refit, self._trees, layers, base, place.folder)
+                    await asyncio.to_thread(
+                        stack.refit,
+                        self._trees,
+                        layers,
+                        base,
+                        place.folder,
+                        as_others=place.as_others,
+                    )
                 except BaseException:
                     await guest.kill()
                     raise

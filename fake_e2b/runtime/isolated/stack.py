@@ -70,13 +70,18 @@ def fits_spare(layers: Layers, base: LayerID) -> bool:
     )
 
 
-def refit(trees: Trees, layers: Layers, base: LayerID, folder: str) -> None:
+def refit(trees: Trees, layers: Layers, base: LayerID, folder: str, *, as_others: bool) -> None:
     """Give the files of a layer to a guest that runs no program yet; blocking.
+
+    Args:
+        as_others: Its files are those that all guests at hand have: what was found in place in one
+            of them is so in this one.
 
     Raises:
         OSError: They cannot be written.
     """
-    trees.lay_over(f"{layers.path(base)}/root", f"{folder}/root", keep_marks=False, exact=True)
+    source, known = f"{layers.path(base)}/root", layers.in_place(base) if as_others else None
+    trees.lay_over(source, f"{folder}/root", keep_marks=False, exact=True, known=known)
 
 
 def _is_small(layer: Layer) -> bool:

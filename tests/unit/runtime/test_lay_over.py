@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from fake_e2b.runtime.copying import lay_over
+from fake_e2b.runtime.laying import lay_over
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="no layers without Linux")
 
@@ -105,3 +105,25 @@ def test_an_attribute_goes_along(trees: tuple[Path, Path]) -> None:
     os.setxattr(target / "link", "user.other", b"k")
     lay_over(str(source), str(target), keep_marks=False, exact=True)
     assert seen(target) == seen(source)
+
+
+def test_what_is_known_to_be_in_place_is_not_looked_into(
+    trees: tuple[Path, Path], tmp_path: Path
+) -> None:
+    source, first = trees
+    (source / "new").mkdir()
+    (source / "new" / "file").write_text("1")
+    second, known = tmp_path / "second", set[str]()
+    lay_over(str(source), str(first), keep_marks=False, exact=True)
+    lay_over(str(source), str(first), keep_marks=False, exact=True, known=known)
+    assert known == {str(source / each) for each in ("", "d", "d/e", "new")}
+    known = set()
+    fill(second)
+    for each in ("d/e", "d/f"):
+        status = (source / each).lstat()
+        os.utime(second / each, ns=(status.st_atime_ns, status.st_mtime_ns))
+    lay_over(str(source), str(second), keep_marks=False, exact=True, known=known)
+    assert known == {str(source / "d" / "e")}
+    (second / "d" / "e" / "more").touch()
+    lay_over(str(source), str(second), keep_marks=False, exact=True, known=known)
+    assert (second / "d" / "e" / "more").exists()
