@@ -79,9 +79,12 @@ def test_a_job_is_stopped_and_brought_back(terminal: Terminal) -> None:
     terminal.see("got-one")
     terminal.type(SUSPEND)
     terminal.see("Stopped")
+    terminal.see("ready> ")  # else the shell may throw away what is typed
     terminal.type(b"jobs | wc -l | sed s/^/jobs=/\n")
     terminal.see("jobs=1")
+    terminal.see("ready> ")
     terminal.type(b"fg\n")
+    terminal.see("sed -u s/^/got-/\r\n")
     terminal.type(b"two\n")
     terminal.see("got-two")
     terminal.type(END)
