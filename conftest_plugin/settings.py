@@ -158,7 +158,9 @@ def check_settings(config: pytest.Config) -> None:
     """
     for name in OPTIONS:
         setting(config, name)
-    in_file = getattr(config, "_inicfg", None) or getattr(config, "inicfg", {})
+    in_file = getattr(config, "_inicfg", None)
+    if in_file is None:  # older releases of pytest; newer ones warn of it
+        in_file = getattr(config, "inicfg", {})
     known = {option.key for option in OPTIONS.values()}
     for key in in_file:
         if key.startswith(PREFIX) and key not in known:

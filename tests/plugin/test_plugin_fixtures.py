@@ -303,6 +303,13 @@ def test_a_run_that_uses_no_fixture_imports_nothing_of_the_fake(inner):
     inner.runpytest_subprocess().assert_outcomes(passed=1)
 
 
+def test_without_an_ini_file_the_plugin_is_warned_of_nothing(pytester):
+    pytester.makepyfile("def test_nothing(): pass")
+    run = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-p", "no:schemathesis")
+    run.assert_outcomes(passed=1)
+    assert "conftest_plugin" not in run.stderr.str()
+
+
 def test_switched_off_not_even_the_plugin_is_imported(inner):
     inner.makepyfile(
         """
