@@ -301,3 +301,26 @@ def test_builds_use_nothing_of_another_teams(rival: httpx.Client, things: dict[s
     same = build({"fromImage": "x", "steps": steps})
     assert same["status"] == "ready"
     assert not [each for each in same["logEntries"] if "CACHED" in each["message"]]
+
+
+def test_what_is_shown_to_all_is_still_changed_by_its_team_alone(
+    shared: FakeE2B, rival: httpx.Client, things: dict[str, str]
+) -> None:
+    template, key = things["template"], shared.api_key
+    with httpx.Client(base_url=shared.url, headers={"X-API-Key": key}, timeout=30) as owner:
+        assert owner.patch(f"/v2{template}", json={"public": True}).status_code == 200
+        try:
+            refused = (403, f"You don't have access to template '{things['id']}'")
+            assert message(rival.delete(template)) == refused
+            assert message(rival.patch(f"/v2{template}", json={"public": False})) == refused
+            tags = (403, f"You don't have access to sandbox template '{things['id']}'")
+            assert message(rival.get(f"{template}/tags")) == tags
+            body = {"target": things["id"], "tags": ["x"]}
+            assert message(rival.post("/templates/tags", json=body)) == tags
+            hidden = (403, NOT_YOURS.format(**things))
+            assert message(rival.get(f"{things['build']}/logs")) == hidden
+            made = rival.post("/v2/sandboxes", json={"templateID": "fake/mine"})
+            assert made.status_code == 201
+            rival.delete(f"/sandboxes/{made.json()['sandboxID']}")
+        finally:
+            owner.patch(f"/v2{template}", json={"public": False})
