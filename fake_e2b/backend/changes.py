@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fake_e2b.backend.admission import HOUR_S
-from fake_e2b.backend.lifecycle import Change, Lifecycle, Moment
+from fake_e2b.backend.lifecycle import Lifecycle
+from fake_e2b.backend.moments import Change, Moment
 from fake_e2b.backend.store import Record
 from fake_e2b.domain.clock import SECOND_NS, Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
-from fake_e2b.backend.lifecycle import Change, LifecycleEvent, Moment
+from fake_e2b.backend.moments import Change, LifecycleEvent, Moment
 from fake_e2b.domain.clock import SECOND_NS, Clock
 from fake_e2b.domain.event import EventData, EventType, Execution, SandboxEvent, egress_of
 from fake_e2b.domain.ids import IdSource, SandboxID

@@ -13,7 +13,8 @@ from copy import deepcopy
 from dataclasses import replace
 
 from fake_e2b.backend.admission import check_timeout
-from fake_e2b.backend.lifecycle import Lifecycle, Moment
+from fake_e2b.backend.lifecycle import Lifecycle
+from fake_e2b.backend.moments import Moment
 from fake_e2b.backend.store import Record
 from fake_e2b.backend.together import Together
 from fake_e2b.domain.control_errors import ControlError, ControlKind

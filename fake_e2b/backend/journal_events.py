@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from fake_e2b.backend.journal import Journal
-from fake_e2b.backend.lifecycle import LifecycleEvent, Moment
+from fake_e2b.backend.moments import LifecycleEvent, Moment
 from fake_e2b.backend.processes import Started
 from fake_e2b.domain.command_line import command_line
 from fake_e2b.domain.journal import JournalRecord, RecordKind

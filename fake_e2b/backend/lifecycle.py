@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Set
 from contextlib import suppress
-from dataclasses import dataclass
-from enum import Enum
 from typing import NoReturn
 
+from fake_e2b.backend.boots import Boots
 from fake_e2b.backend.deadlines import Deadlines
 from fake_e2b.backend.fates import Fates
 from fake_e2b.backend.machine import Machine, MachineFactory
+from fake_e2b.backend.moments import Change, LifecycleEvent, Moment
 from fake_e2b.backend.node import Node
 from fake_e2b.backend.store import Move, Record, Store
 from fake_e2b.backend.together import Together
@@ -30,44 +30,6 @@ from fake_e2b.domain.ports import Event, Guest, LayerID, Runtime
 from fake_e2b.domain.records import Records
 from fake_e2b.domain.sandbox import OnTimeout, Sandbox, State
 from fake_e2b.domain.team import Team
-
-
-class Moment(Enum):
-    """What happened to a sandbox; values are the words that logs use."""
-
-    CREATED = "created"
-    RESUMED = "resumed"
-    PAUSED = "paused"
-    KILLED = "killed"
-    UPDATED = "updated"
-    FAILED = "failed"
-    FORKED = "forked"
-    SNAPSHOTTED = "snapshotted"
-
-
-class Change(Enum):
-    """What an update has changed."""
-
-    END = "end"
-    EGRESS = "egress"
-
-
-@dataclass(frozen=True, slots=True)
-class LifecycleEvent:
-    """One moment in a sandbox's life.
-
-    Attributes:
-        cause: Why a change of its state failed.
-        kill_reason: Why it was killed.
-        change: What was updated.
-    """
-
-    moment: Moment
-    sandbox: Sandbox
-    at_ns: int
-    cause: Exception | None = None
-    kill_reason: KillReason | None = None
-    change: Change | None = None
 
 
 class Lifecycle:
@@ -103,7 +65,7 @@ class Lifecycle:
         self._store = store
         self._clock = clock
         self._runtime = runtime
-        self._machines = machines
+        self._boots = Boots(runtime, machines, fates)
         self._make_event = make_event
         self._before_pause = before_pause
         self._fates = fates
@@ -161,10 +123,8 @@ class Lifecycle:
         guest: Guest | None = None
         try:
             with self._node.starting():
-                guest = await self._runtime.create(
-                    sandbox.sandbox_id, base=base, limits=sandbox.limits, mounts=sandbox.mounts
-                )
-                machine = await self._machines(sandbox, guest, fresh=True)
+                guest = await self._boots.guest(sandbox, base)
+                machine = await self._boots.first(sandbox, guest)
                 if epoch != self._epoch:
                     raise ControlError(ControlKind.CREATE_FAILED)
         except BaseException as error:
@@ -242,7 +202,7 @@ class Lifecycle:
                 self._records.forget(record.sandbox)
                 await self._runtime.take_back(record.sandbox.sandbox_id)
                 await self._fates.before_resume()
-                record.machine = await self._started(record, cold=cold)
+                record.machine = await self._boots.again(record, cold=cold)
             self._fates.thaw(record.sandbox.sandbox_id)
             record.sandbox.unresponsive_at_pause = False
         except BaseException as error:
@@ -257,50 +217,11 @@ class Lifecycle:
         self.tell(Moment.RESUMED, record.sandbox)
         self._watch(record, record.machine)
 
-    async def _started(self, record: Record, *, cold: bool) -> Machine:
-        files = self._fates.files_instead(record)
-        if files is not None:
-            return await self._start_over(record, files)
-        if record.machine is None or cold:
-            return await self._boot(record)
-        await record.machine.resume()
-        return record.machine
-
     async def _put_away_again(self, record: Record) -> None:
         """Have the files of one that could not be resumed outlive the server, if they can."""
         with suppress(OSError):
             await self._runtime.preserve(record.sandbox.sandbox_id)
             self._records.keep(record.sandbox)
-
-    async def _boot(self, record: Record) -> Machine:
-        sandbox = record.sandbox
-        if record.machine is not None:
-            machine, record.machine = record.machine, None
-            sandbox.paused_memory = False
-            await machine.close()
-            await machine.guest.stop()
-        # They lived in the guest's memory only.
-        sandbox.env_vars = {}
-        guest = await self._runtime.boot(sandbox.sandbox_id)
-        return await self._put_on(sandbox, guest)
-
-    async def _put_on(self, sandbox: Sandbox, guest: Guest) -> Machine:
-        """A machine on a guest; one that cannot be had leaves no guest running."""
-        try:
-            return await self._machines(sandbox, guest, fresh=False)
-        except BaseException:
-            await guest.stop()
-            raise
-
-    async def _start_over(self, record: Record, files: LayerID) -> Machine:
-        """A machine on other files than those that the sandbox had."""
-        sandbox, machine = record.sandbox, record.machine
-        record.machine, sandbox.paused_memory = None, False
-        await self._destroy(record, machine)
-        guest = await self._runtime.create(
-            sandbox.sandbox_id, base=files, limits=sandbox.limits, mounts=sandbox.mounts
-        )
-        return await self._put_on(sandbox, guest)
 
     def _watch(self, record: Record, machine: Machine) -> None:
         """A machine that dies by itself takes its sandbox along, whatever should end it else."""
@@ -356,7 +277,7 @@ class Lifecycle:
         except BaseException as error:
             self._store.enter_state(record, State.KILLING)
             try:
-                await self._destroy(record, machine)
+                await self._boots.destroy(record, machine)
             finally:
                 self._forget(record, move, epoch, _told(error, ControlKind.PAUSE_FAILED))
                 await self._fates.gone(sandbox.sandbox_id)
@@ -401,7 +322,7 @@ class Lifecycle:
         epoch = self._epoch
         told: Exception | None = None
         try:
-            await self._destroy(record, record.machine)
+            await self._boots.destroy(record, record.machine)
         except BaseException as error:
             told = _told(error, ControlKind.KILL_FAILED)
             self._fail(record.sandbox, error, ControlKind.KILL_FAILED)
@@ -409,15 +330,6 @@ class Lifecycle:
             self._forget(record, move, epoch, told)
             await self._fates.gone(record.sandbox.sandbox_id)
             self.tell(Moment.KILLED, record.sandbox, kill_reason=reason or _kill_reason(record))
-
-    async def _destroy(self, record: Record, machine: Machine | None) -> None:
-        if machine is None:
-            await self._runtime.discard(record.sandbox.sandbox_id)
-            return
-        try:
-            await machine.close()
-        finally:
-            await machine.guest.kill()
 
     # -- steps they share -------------------------------------------------------------------------
 

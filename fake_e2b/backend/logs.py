@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 
-from fake_e2b.backend.lifecycle import LifecycleEvent, Moment
+from fake_e2b.backend.moments import LifecycleEvent, Moment
 from fake_e2b.domain.clock import SECOND_NS, Clock
 from fake_e2b.domain.ids import SandboxID, TeamID
 from fake_e2b.domain.records import Records

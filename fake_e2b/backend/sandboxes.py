@@ -14,8 +14,9 @@ from fake_e2b.backend.entrance import Entrance
 from fake_e2b.backend.expiry import Expired, Expiry
 from fake_e2b.backend.fates import Fates
 from fake_e2b.backend.forks import Forks
-from fake_e2b.backend.lifecycle import Lifecycle, LifecycleEvent
+from fake_e2b.backend.lifecycle import Lifecycle
 from fake_e2b.backend.machine import Machine, MachineFactory
+from fake_e2b.backend.moments import LifecycleEvent
 from fake_e2b.backend.node import Node
 from fake_e2b.backend.patience import Endless, Patience
 from fake_e2b.backend.snapshots import Snapshots

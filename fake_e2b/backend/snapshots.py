@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fake_e2b.backend.lifecycle import Lifecycle, Moment
+from fake_e2b.backend.lifecycle import Lifecycle
+from fake_e2b.backend.moments import Moment
 from fake_e2b.backend.store import Record, Store
 from fake_e2b.backend.templates import Templates
 from fake_e2b.domain.clock import Clock

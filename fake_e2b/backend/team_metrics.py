@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
 
-from fake_e2b.backend.lifecycle import LifecycleEvent, Moment
 from fake_e2b.backend.metrics import bucket_s
+from fake_e2b.backend.moments import LifecycleEvent, Moment
 from fake_e2b.backend.store import Store
 from fake_e2b.domain.clock import SECOND_NS, Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind

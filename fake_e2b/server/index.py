@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from fake_e2b.backend.lifecycle import LifecycleEvent, Moment
+from fake_e2b.backend.moments import LifecycleEvent, Moment
 from fake_e2b.domain.ids import SandboxID
 from fake_e2b.server.dispatch import Operation, SignedFile
 
