@@ -51,8 +51,9 @@ def uploads_app(archives: Archives, ids: IdSource, clock: Clock) -> App:
             return 403, "the signature does not fit"
         if int(until_s) * SECOND_NS < clock.now_ns():
             return 403, "the URL has expired"
-        length = dict(scope["headers"]).get(b"content-length")
-        if length is None:
+        headers = dict(scope["headers"])
+        length = headers.get(b"content-length")
+        if length is None or b"transfer-encoding" in headers:
             return 501, "a body without Content-Length is not implemented"
         if int(length) > MOST_BYTES:
             return 413, f"an archive has at most {MOST_BYTES} bytes"

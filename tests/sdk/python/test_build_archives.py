@@ -238,6 +238,10 @@ def test_an_upload_that_breaks_off_is_none(fake: FakeE2B, api: httpx.Client) -> 
         head = head.replace("Content-Length: 1000000", "Content-Length: -1")
         connection.sendall(head.encode())
         assert connection.recv(100).startswith(b"HTTP/1.1 400 ")
+    with socket.create_connection((url.hostname, url.port)) as connection:
+        head = head.replace("Content-Length: -1", "Content-Length: 5\r\nTransfer-Encoding: chunked")
+        connection.sendall(head.encode())
+        assert connection.recv(100).startswith(b"HTTP/1.1 501 ")
     for _ in range(3):
         assert api.get(files).json()["present"] is False
 
