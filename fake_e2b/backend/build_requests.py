@@ -381,14 +381,15 @@ class BuildRequests:
         since_ns = self._clock.now_ns() - _DAY_NS
         for owned in self._templates.owned_by(team):
             owned.give_up_waiting(self._clock.now_ns())
-        active = sum(
-            each.build.status in (BuildStatus.WAITING, BuildStatus.BUILDING)
-            and each.build.created_at_ns > since_ns
-            and not (owned is template and each.tag in tags)
+        active = {
+            each.build.build_id
             for owned in self._templates.owned_by(team)
             for each in owned.tags.values()
-        )
-        if active >= self._most_builds:
+            if each.build.status in (BuildStatus.WAITING, BuildStatus.BUILDING)
+            and each.build.created_at_ns > since_ns
+            and not (owned is template and each.tag in tags)
+        }
+        if len(active) >= self._most_builds:
             raise ControlError(ControlKind.BUILD_LIMIT, limit=self._most_builds)
 
     def reference(self, team: Team, name: str) -> TemplateReference:

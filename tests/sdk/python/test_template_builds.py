@@ -556,3 +556,12 @@ def test_too_many_builds_at_once_are_refused(api: httpx.Client) -> None:
         with pytest.raises(RateLimitException, match=r"concurrent template builds \(1\)"):
             Template.build_in_background(waiting, "two")
         assert len(fake.sandboxes()) == 0
+
+
+def test_a_build_of_many_tags_is_one() -> None:
+    with FakeE2B(runtime="local", max_builds=2) as fake, _api(fake) as other:
+        answers = [
+            other.post("/v3/templates", json={"name": name, "tags": ["v1", "v2", "v3"]})
+            for name in ("one", "two", "three")
+        ]
+    assert [each.status_code for each in answers] == [202, 202, 429]
