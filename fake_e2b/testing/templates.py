@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import posixpath
-import re
 import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import KW_ONLY, dataclass, field
@@ -12,12 +10,7 @@ from pathlib import Path
 
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.recipe import Definition, File, Folder, Item, Link, Recipe
-from fake_e2b.domain.template import BadReferenceError, parse_reference
-from fake_e2b.domain.user import BUILT_IN_USERS
-
-_NOT_ON_DISK = ("proc", "sys", "dev")
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_SMALLEST_MEMORY_MB = 128
+from fake_e2b.domain.recipe_check import check_definition, check_user, file_path, with_items
 
 
 @dataclass(frozen=True)
@@ -92,19 +85,11 @@ class SandboxTemplate:
         Raises:
             UsageError: See the class.
         """
-        self._check()
-        items: list[Item] = []
-        if self.workdir is not None:
-            items.append(Folder(posixpath.normpath(self.workdir), ""))
-        for path, value in self.files.items():
-            target = self._path(path)
-            file = value if isinstance(value, TemplateFile) else TemplateFile(value)
-            items += self._items(target, file, file.owner or "", into=path.endswith("/"))
-        return Definition(
+        bare = Definition(
             name=self.name,
-            recipe=Recipe(self.from_template, tuple(items)),
+            recipe=Recipe(self.from_template),
             user=self.user,
-            workdir=None if self.workdir is None else posixpath.normpath(self.workdir),
+            workdir=self.workdir,
             env_vars=tuple(self.env.items()),
             start_command=self.start_command,
             ready_command=self.ready_command,
@@ -115,61 +100,28 @@ class SandboxTemplate:
             memory_limit_mb=self.memory_limit_mb,
             disk_limit_mb=self.disk_limit_mb,
         )
-
-    def _check(self) -> None:
-        for what, text in (("name", self.name), ("from_template", self.from_template)):
-            try:
-                reference = parse_reference(text)
-            except BadReferenceError as error:
-                raise self._wrong(f"{what} {text!r}: {error.args[0]}") from error
-            if what == "name" and reference.namespace is not None:
-                raise self._wrong(f"name {text!r}: it has no namespace, the team's is put in front")
-        self._check_user(self.user)
-        if self.workdir is not None:
-            if not self.workdir.startswith("/"):
-                raise self._wrong(f"workdir {self.workdir!r} is not absolute")
-            self._path(self.workdir)
-        for name, value in self.env.items():
-            if not _VARIABLE.fullmatch(name) or "\0" in value:
-                raise self._wrong(f"env {name!r}: no variable can have that name or value")
-        if "\0" in self.start_command + self.ready_command:
-            raise self._wrong("a command holds a NUL")
-        if not self.ready_timeout_s > 0:
-            raise self._wrong(f"ready_timeout_s {self.ready_timeout_s!r}: give more than 0")
-        for what, number, least in (
-            ("cpu_count", self.cpu_count, 1),
-            ("memory_mb", self.memory_mb, _SMALLEST_MEMORY_MB),
-            ("disk_size_mb", self.disk_size_mb, 0),
-            ("memory_limit_mb", self.memory_limit_mb, 1),
-            ("disk_limit_mb", self.disk_limit_mb, 1),
-        ):
-            if number is not None and number < least:
-                raise self._wrong(f"{what} {number!r}: give at least {least}")
-
-    def _check_user(self, name: str | None) -> None:
-        if name is not None and name not in BUILT_IN_USERS:
-            known = " and ".join(sorted(BUILT_IN_USERS))
-            raise self._wrong(f"there is no user {name!r} in a sandbox, only {known}")
-
-    def _path(self, path: str) -> str:
-        parts = path.split("/")
-        if ".." in parts or "\0" in path or not path.strip("/."):
-            raise self._wrong(f"path {path!r}: give a file's path, without '..'")
-        clean = posixpath.normpath(re.sub("^/+", "/", path))
-        if clean.startswith("/") and clean.split("/")[1] in _NOT_ON_DISK:
-            raise self._wrong(f"path {path!r} is the machine's own, no file can be there")
-        return clean
+        items: list[Item] = []
+        try:
+            check_definition(bare)
+            for path, value in self.files.items():
+                file = value if isinstance(value, TemplateFile) else TemplateFile(value)
+                items += self._items(
+                    file_path(path), file, file.owner or "", into=path.endswith("/")
+                )
+        except UsageError as error:
+            raise UsageError(f"template {self.name!r}: {error}") from error
+        return with_items(bare, items)
 
     def _items(self, path: str, file: TemplateFile, owner: str, *, into: bool) -> Iterator[Item]:
-        self._check_user(file.owner)
+        check_user(file.owner)
         if file.mode is not None and not 0 <= file.mode <= 0o7777:
-            raise self._wrong(f"{path}: {file.mode!r} is no mode")
+            raise UsageError(f"{path}: {file.mode!r} is no mode")
         if isinstance(file.content, Path):
             yield from self._local(path, file.content, file.mode, owner, into=into)
             return
         content = file.content.encode() if isinstance(file.content, str) else file.content
         if into or not isinstance(content, bytes):
-            raise self._wrong(f"{path}: give text, bytes or a Path, for a file's path")
+            raise UsageError(f"{path}: give text, bytes or a Path, for a file's path")
         yield File(path, owner, content, 0o644 if file.mode is None else file.mode)
 
     def _local(
@@ -184,9 +136,9 @@ class SandboxTemplate:
             with local.open("rb"):
                 pass
         except OSError as error:
-            raise self._wrong(f"{path}: {local} cannot be read: {error.strerror}") from error
+            raise UsageError(f"{path}: {local} cannot be read: {error.strerror}") from error
         if not stat.S_ISREG(found.st_mode):
-            raise self._wrong(f"{path}: {local} is neither a file nor a folder")
+            raise UsageError(f"{path}: {local} is neither a file nor a folder")
         target = f"{path}/{local.name}" if into else path
         permissions = stat.S_IMODE(found.st_mode) if mode is None else mode
         yield File(target, owner, str(local.resolve()), permissions)
@@ -198,6 +150,3 @@ class SandboxTemplate:
                 yield Link(inside, owner, os.readlink(entry))
             elif entry.is_dir() or entry.is_file():
                 yield from self._local(inside, entry, mode, owner, into=False)
-
-    def _wrong(self, what: str) -> UsageError:
-        return UsageError(f"template {self.name!r}: {what}")
