@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.forms import read
@@ -15,8 +14,7 @@ from fake_e2b.scenario.reading import check_keys, read_step
 from fake_e2b.scenario.references import References
 from fake_e2b.scenario.story import Scenario, Start, StartSandbox
 from fake_e2b.testing.template_file import template_from_table
-
-Found = TypeVar("Found")
+from fake_e2b.testing.toml_lines import TomlLines
 
 _NEEDS: Mapping[str, type] = {"title": str, "about": str, "seed": int, "facts": list, "step": list}
 _TAKES: Mapping[str, type] = {"start": dict}
@@ -46,7 +44,7 @@ def parse(text: str, *, name: str, shown_as: str) -> Scenario:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{shown_as}: not TOML: {error}") from error
-    source = _Source(text, shown_as)
+    source = TomlLines(text, shown_as)
     with source.at(1):
         check_keys(table, needs=_NEEDS, takes=_TAKES, what="a scenario")
         if not table["step"]:
@@ -87,59 +85,6 @@ def parse(text: str, *, name: str, shown_as: str) -> Scenario:
         sandboxes=sandboxes,
         templates=templates,
     )
-
-
-class _Source:
-    """The text, and where in it things stand."""
-
-    def __init__(self, text: str, shown_as: str) -> None:
-        self._lines = text.splitlines(keepends=True)
-        self._shown_as = shown_as
-
-    @contextmanager
-    def at(self, line: int) -> Iterator[None]:
-        """Put the file and the line before what is refused inside the block."""
-        try:
-            yield
-        except UsageError as error:
-            raise UsageError(f"{self._shown_as}:{line}: {error}") from error
-
-    def read_all(
-        self,
-        tables: list[dict[str, Any]],
-        header: str,
-        make: Callable[[dict[str, Any], int], Found],
-    ) -> tuple[Found, ...]:
-        """Make something of each table, which is given with its line."""
-        lines = self._headers(header)
-        # Tables can be written without headers too, as values of a list.
-        if len(lines) != len(tables):
-            lines = [1] * len(tables)
-        made = []
-        for table, line in zip(tables, lines, strict=True):
-            with self.at(line):
-                made.append(make(dict(table), line))
-        return tuple(made)
-
-    def line_of(self, header: str) -> int:
-        """The line of a header, or the first where it has none."""
-        return next(iter(self._headers(header)), 1)
-
-    def _headers(self, header: str) -> list[int]:
-        """Line numbers of a header; the TOML parser of the standard library keeps none.
-
-        A line that merely looks like one, inside a text of several lines, is told by what stands
-        before it: that is not TOML by itself.
-        """
-        found = []
-        for number, line in enumerate(self._lines, start=1):
-            if "".join(line.partition("#")[0].split()) == header:
-                try:
-                    tomllib.loads("".join(self._lines[: number - 1]))
-                except tomllib.TOMLDecodeError:
-                    continue
-                found.append(number)
-        return found
 
 
 def _tables(value: object, key: str) -> list[dict[str, Any]]:
