@@ -18,38 +18,16 @@ from fake_e2b.backend.spawning import Command, spawn_command
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.envd_errors import EnvdError
 from fake_e2b.domain.ports import Guest, Process
-from fake_e2b.domain.process import Output, ProcessExit
+from fake_e2b.domain.process import ProcessExit
 from fake_e2b.domain.services import SERVICES
 from fake_e2b.domain.setup import Start
 from fake_e2b.domain.user import ROOT
+from fake_e2b.server.process_reader import Reader, status_of
 from fake_e2b.wire.envd_errors import rpc_failure
 
 _SHELL = "/bin/bash"
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 2.0
 _START_FAILED = "start command failed: error running start command"
-_SHOWN = 2000
-"""Bytes of a command's last output that an error tells."""
-
-
-class _Reader:
-    """Reads a process to its end, so that it never waits for a reader; keeps the last it said."""
-
-    def __init__(self, process: Process) -> None:
-        self.tail = b""
-        self.process = process
-        self.task = asyncio.get_running_loop().create_task(self._read())
-
-    async def _read(self) -> ProcessExit:
-        with self.process.subscribe() as events:
-            async for event in events:
-                if isinstance(event, Output):
-                    self.tail = (self.tail + event.data)[-_SHOWN:]
-        return await self.process.wait()
-
-    @property
-    def said(self) -> str:
-        text = self.tail.decode(errors="replace").strip()
-        return f": {text}" if text else ""
 
 
 class Starter:
@@ -91,9 +69,11 @@ class Starter:
                 raise _not_ready(f"the service {name} does not start: {_said(error)}") from error
             end = await asyncio.shield(reader.task)
             if end.code != 0:
-                raise _not_ready(f"the service {name} does not start: {_status(end)}{reader.said}")
+                raise _not_ready(
+                    f"the service {name} does not start: {status_of(end)}{reader.said}"
+                )
 
-    async def _start(self, envd: Envd, start: Start) -> _Reader:
+    async def _start(self, envd: Envd, start: Start) -> Reader:
         command = _command(envd, start, start.command)
         config = {"cmd": command.cmd, "args": list(command.args), "cwd": command.cwd}
         try:
@@ -102,13 +82,13 @@ class Starter:
             raise _not_ready(f"{_START_FAILED}: {_said(error)}") from error
         return self._read(started.process)
 
-    def _read(self, process: Process) -> _Reader:
-        reader = _Reader(process)
+    def _read(self, process: Process) -> Reader:
+        reader = Reader(process)
         self._reading.add(reader.task)
         reader.task.add_done_callback(self._reading.discard)
         return reader
 
-    async def _wait_until_ready(self, envd: Envd, start: Start, started: _Reader | None) -> None:
+    async def _wait_until_ready(self, envd: Envd, start: Start, started: Reader | None) -> None:
         loop = asyncio.get_running_loop()
         deadline, pause_s = loop.time() + start.ready_timeout_s, _FIRST_PAUSE_S
         while True:
@@ -126,11 +106,11 @@ class Starter:
                 ended = started.task.result()
                 if ended.code == 0:
                     return
-                raise _not_ready(f"{_START_FAILED}: {_status(ended)}{started.said}")
+                raise _not_ready(f"{_START_FAILED}: {status_of(ended)}{started.said}")
             if loop.time() + pause_s >= deadline:
                 raise _not_ready(
                     f"ready command failed: ready command timed out after "
-                    f"{start.ready_timeout_s:g}s: {start.ready_command}: {_status(end)}"
+                    f"{start.ready_timeout_s:g}s: {start.ready_command}: {status_of(end)}"
                     f"{reader.said}"
                 )
             await asyncio.sleep(pause_s)
@@ -159,12 +139,6 @@ def _command(envd: Envd, start: Start, text: str) -> Command:
 
 def _said(error: EnvdError) -> str:
     return rpc_failure(error).message
-
-
-def _status(end: ProcessExit) -> str:
-    if end.code is not None:
-        return f"exit status {end.code}"
-    return f"signal: {signal.Signals(end.signal or signal.SIGKILL).name}"
 
 
 def _not_ready(reason: str) -> ControlError:
