@@ -25,6 +25,7 @@ from fake_e2b.admin.parts import AdminParts, Page
 from fake_e2b.admin.profiles import PROFILE_PAGES
 from fake_e2b.admin.recorder import App, Receive, Scope, Send
 from fake_e2b.admin.sandboxes import SANDBOX_PAGES
+from fake_e2b.admin.seed import SEED_PAGES
 from fake_e2b.admin.state import credentials, env, health, reset, state
 from fake_e2b.admin.stubs import STUB_PAGES
 from fake_e2b.domain.errors import UsageError
@@ -45,6 +46,7 @@ PAGES: Mapping[str, Mapping[str, Page]] = {
     **GATE_PAGES,
     **LOGIN_PAGES,
     **SANDBOX_PAGES,
+    **SEED_PAGES,
     **STUB_PAGES,
     "/_fake/openapi.json": {"GET": openapi},
 }

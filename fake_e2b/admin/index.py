@@ -23,6 +23,7 @@ _LINKS = {
     "profiles": "named sets of rules, as JSON",
     "gates": "what is held, as JSON",
     "stubs": "programs in sandboxes whose answers were given in advance, as JSON",
+    "seed": "what is in it, as a file that fills another",
     "clock": "what time it is for the fake",
     "env": "the variables that a client needs",
     "credentials": "keys and tokens of teams, users and administrators",

@@ -23,6 +23,7 @@ from fake_e2b.admin.described import (
 from fake_e2b.admin.openapi_clock import clock_paths, clock_schemas
 from fake_e2b.admin.openapi_journal import journal_paths, journal_schemas
 from fake_e2b.admin.openapi_sandboxes import sandbox_paths, sandbox_schemas
+from fake_e2b.admin.openapi_seed import seed_paths, seed_schemas
 from fake_e2b.admin.openapi_steering import steering_paths, steering_schemas
 from fake_e2b.admin.openapi_stubs import stub_paths, stub_schemas
 from fake_e2b.admin.parts import AdminParts
@@ -49,6 +50,7 @@ def joined(document: dict[str, Any]) -> dict[str, Any]:
                 **steering_schemas(),
                 **journal_schemas(),
                 **sandbox_schemas(),
+                **seed_schemas(),
                 **stub_schemas(),
             },
         },
@@ -88,6 +90,7 @@ def admin_paths() -> dict[str, Any]:
         "/_fake/login/token": {"post": operation("fakeToken", "A fresh token", ok("FakeDocument"))},
         "/_fake/login/revoke": {"post": operation("fakeRevoke", "Log out", ok("FakeDocument"))},
         **sandbox_paths(),
+        **seed_paths(),
         **stub_paths(),
         "/_fake/openapi.json": {
             "get": operation("fakeOpenAPI", "This document", ok("FakeDocument"))

@@ -17,6 +17,8 @@ from fake_e2b.domain.clock import MovableClock
 from fake_e2b.domain.due import Deadline, Happening
 from fake_e2b.domain.ports import Runtime
 from fake_e2b.domain.sandbox import Sandbox
+from fake_e2b.domain.seed.forms import Seed
+from fake_e2b.domain.seed.outcome import Filled
 from fake_e2b.domain.steering.asked import Asked
 from fake_e2b.domain.stubs.call import StubCall
 from fake_e2b.domain.stubs.rule import StubRule
@@ -56,6 +58,13 @@ class Stubs(Protocol):
     def calls(self, stub: StubInForce) -> list[StubCall]: ...
 
 
+class Seeding(Protocol):
+    """See `fake_e2b.server.seeding.service.Seeding`."""
+
+    async def fill(self, seed: Seed) -> Filled: ...
+    async def export(self, *, secrets: bool, files: bool) -> dict[str, Any]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class AdminParts:
     """The handles on one fake.
@@ -72,6 +81,7 @@ class AdminParts:
         stubs: Stubs of programs in force.
         misfortunes: What can be done to one sandbox.
         note_misfortune: Told of the sandbox and what was done to it.
+        seeding: Fills the fake, and writes down what is in it.
         reset: Makes everything as after the start.
         openapi: The document of the planes that E2B's clients use.
     """
@@ -90,5 +100,6 @@ class AdminParts:
     stubs: Stubs
     misfortunes: Misfortunes
     note_misfortune: Callable[[str, str], object]
+    seeding: Seeding
     reset: Callable[[], Awaitable[object]]
     openapi: Callable[[], dict[str, Any]]

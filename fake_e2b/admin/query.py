@@ -44,21 +44,24 @@ def whole_number(name: str, text: str) -> int:
     return int(digits)
 
 
-async def json_object(request: Request, form: str, *, empty: bool = False) -> dict[str, Any]:
+async def json_object(
+    request: Request, form: str, *, empty: bool = False, most: int = MAX_BODY_BYTES
+) -> dict[str, Any]:
     """The body as a JSON object.
 
     Args:
         form: An example of the right form, for the error.
         empty: An empty body stands for an empty object.
+        most: How many bytes it may have.
 
     Raises:
         UsageError: The body is too long, no JSON, or not an object.
     """
-    body = b""
+    body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_BODY_BYTES:
-            raise UsageError(f"the body is longer than {MAX_BODY_BYTES} bytes; send {form}")
+        if len(body) > most:
+            raise UsageError(f"the body is longer than {most} bytes; send {form}")
     if empty and not body:
         return {}
     try:

@@ -86,6 +86,16 @@ class Accounts:
         self._access_tokens.update(recorded)
         self.keep_all()
 
+    def take_access_token(self, token: str, name: str) -> AccessToken:
+        """One of the caller's choice, until it is deleted or everything is reset."""
+        made = self._keep(token, name)
+        self._records.keep(made)
+        return made
+
+    def access_tokens(self) -> list[AccessToken]:
+        """All of them, the oldest first."""
+        return list(self._access_tokens.values())
+
     def _keep(self, token: str, name: str) -> AccessToken:
         token_id = self._ids.uuid_of(f"access token {token}")
         made = AccessToken(token_id, token, name, self._clock.now_ns())

@@ -17,6 +17,7 @@ from fake_e2b.domain.team import API_KEY_DIGITS, API_KEY_PREFIX, ApiKey, Team
 
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2})*")
 _GIVEN = "given keys"
+_TAKEN = "taken teams"
 
 
 class Teams:
@@ -43,6 +44,8 @@ class Teams:
         self._by_key: dict[str, ApiKey] = {}
         self._lasting: dict[str, ApiKey] = {}
         self._teams: dict[TeamID, Team] = {}
+        self._taken: set[TeamID] = set()
+        self._limits: dict[TeamID, tuple[int, int]] = {}
         self.as_seen: Callable[[Team], Team] = lambda team: team
 
     def __iter__(self) -> Iterator[Team]:
@@ -112,9 +115,21 @@ class Teams:
         for made in self._by_key.values():
             self._records.keep(made)
         self._records.put(_GIVEN, "", list(self._lasting))
+        self._keep_taken()
+
+    def _keep_taken(self) -> None:
+        self._records.put(_TAKEN, "", list(self._taken))
 
     def restore(self) -> None:
-        """Have the keys that were recorded; one that was deleted is refused, though given again."""
+        """Have the keys that were recorded; one that was deleted is refused, though given again.
+
+        Teams that were taken on meanwhile are there again.
+        """
+        taken = self._records.values(_TAKEN).get("", ())
+        for team in self._records.all(Team):
+            if team.team_id in taken and team.team_id not in self._teams:
+                self._teams[team.team_id] = team
+                self._taken.add(team.team_id)
         recorded = {each.key: each for each in self._records.all(ApiKey)}
         for key in self._records.values(_GIVEN).get("", ()):
             if key not in recorded:
@@ -124,6 +139,38 @@ class Teams:
             if team is not None:
                 self._by_key[key] = replace(made, team=team)
         self.keep_all()
+
+    def take_team(self, slug: str, hours: int | None, running: int | None) -> Team:
+        """A new team, until everything is reset; see `add_team` for its limits."""
+        team = self.add_team(slug, max_length_hours=hours, concurrent_sandboxes=running)
+        self._taken.add(team.team_id)
+        self._keep_taken()
+        return team
+
+    def set_limits(self, team: Team, hours: int, running: int) -> None:
+        """Give a team other limits, until everything is reset."""
+        self._limits.setdefault(team.team_id, (team.max_length_hours, team.concurrent_sandboxes))
+        team.max_length_hours, team.concurrent_sandboxes = hours, running
+        self._records.keep(team)
+
+    def take_key(self, team: Team, key: str, name: str) -> ApiKey:
+        """Let a key of the caller's choice stand for `team`, until everything is reset."""
+        made = self._keep(team, key, name, None)
+        self.keep(made)
+        return made
+
+    def find_key(self, key: str) -> ApiKey | None:
+        """A key as it is kept; looking does not use it."""
+        return self._by_key.get(key)
+
+    def drop_team(self, team: Team) -> None:
+        """Forget a team that was taken on, and its keys."""
+        for made in self.keys_of(team):
+            self.drop_key(made)
+        del self._teams[team.team_id]
+        self._taken.discard(team.team_id)
+        self._records.forget(team)
+        self._keep_taken()
 
     def _new_key(self) -> str:
         return API_KEY_PREFIX + self._ids.hex_token(API_KEY_DIGITS)
@@ -151,7 +198,13 @@ class Teams:
         self._lasting.pop(key, None)
 
     def reset(self) -> None:
-        """Forget keys that were made meanwhile; the lasting ones are as they were."""
+        """Forget keys and teams that were made meanwhile; the lasting ones are as they were."""
+        for team_id in list(self._taken):
+            self.drop_team(self._teams[team_id])
+        for team_id, (hours, running) in self._limits.items():
+            if team_id in self._teams:
+                self.set_limits(self._teams[team_id], hours, running)
+        self._limits.clear()
         self._by_key = {key: replace(made) for key, made in self._lasting.items()}
 
     def get(self, team_id: TeamID) -> Team | None:

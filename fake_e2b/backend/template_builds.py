@@ -66,7 +66,7 @@ class TemplateBuilds:
                 f"template {definition.name!r}: there is no template "
                 f"{definition.recipe.base!r} to start from"
             ) from error
-        setup = _setup(definition, base.setup)
+        setup = setup_of(definition, base.setup)
         reference = parse_reference(definition.name)
         build = Build(
             self._ids.uuid(),
@@ -74,7 +74,7 @@ class TemplateBuilds:
             setup=setup,
             recipe=Recipe(
                 definition.recipe.base,
-                tuple(_settled(each, setup) for each in definition.recipe.items),
+                tuple(settled(each, setup) for each in definition.recipe.items),
             ),
             base=base,
             cpu_count=definition.cpu_count,
@@ -150,7 +150,8 @@ def _known(team: Team | None) -> Team:
     return team
 
 
-def _settled(item: Item, setup: Setup) -> Item:
+def settled(item: Item, setup: Setup) -> Item:
+    """An item with an absolute path and an owner."""
     home = (
         BUILT_IN_USERS[setup.user].home if setup.user in BUILT_IN_USERS else f"/home/{setup.user}"
     )
@@ -158,7 +159,8 @@ def _settled(item: Item, setup: Setup) -> Item:
     return replace(item, path=posixpath.join(start, item.path), owner=item.owner or setup.user)
 
 
-def _setup(definition: Definition, base: Setup) -> Setup:
+def setup_of(definition: Definition, base: Setup) -> Setup:
+    """What a template's sandboxes start with, where it starts from one with `base`."""
     user = definition.user or base.user
     env_vars = {**base.env_vars, **dict(definition.env_vars)}
     workdir = definition.workdir or base.workdir

@@ -62,7 +62,7 @@ class Webhooks:
         Raises:
             ControlError: BAD_WEBHOOK, WEBHOOK_LIMIT.
         """
-        _check(url, events)
+        check_webhook(url, events)
         if len(self.all(team)) >= self._most:
             raise ControlError(ControlKind.WEBHOOK_LIMIT)
         made = Webhook(
@@ -111,7 +111,7 @@ class Webhooks:
             ControlError: WEBHOOK_NOT_FOUND, BAD_WEBHOOK.
         """
         webhook = self.get(team, webhook_id)
-        _check(url, events)
+        check_webhook(url, events)
         webhook.name = webhook.name if name is None else name
         webhook.url = webhook.url if url is None else url
         webhook.events = webhook.events if events is None else tuple(dict.fromkeys(events))
@@ -143,7 +143,12 @@ class Webhooks:
         self._deliveries.clear()
 
 
-def _check(url: str | None, events: Sequence[EventType] | None) -> None:
+def check_webhook(url: str | None, events: Sequence[EventType] | None) -> None:
+    """Refuse what no webhook can have; None is not looked at.
+
+    Raises:
+        ControlError: BAD_WEBHOOK.
+    """
     wrong = []
     if url is not None and not is_receivers_url(url):
         wrong.append("url: must be a valid http or https URL")

@@ -19,7 +19,8 @@ from fake_e2b.wire.validation import parse_metadata_filter
 MIN_REFRESH_S = 15
 
 
-def _create_request(body: rest.NewSandbox | rest.NewSandboxV2, *, secure: bool) -> CreateRequest:
+def create_request(body: rest.NewSandbox | rest.NewSandboxV2, *, secure: bool) -> CreateRequest:
+    """What a body asks for."""
     tokens = (body.iam.tokens if body.iam is not None else None) or {}
     return CreateRequest(
         template=body.template_id,
@@ -44,7 +45,7 @@ def _plain(value: rest.Shape) -> dict[str, Any]:
 async def create(call: Call) -> Answer:
     """`POST /sandboxes`."""
     body: rest.NewSandbox = call.body
-    request = _create_request(body, secure=bool(body.secure))
+    request = create_request(body, secure=bool(body.secure))
     record = await call.backend.sandboxes.create(call.team, request)
     return json_answer(201, rest_render.sandbox(record))
 
@@ -54,7 +55,7 @@ async def create_v2(call: Call) -> Answer:
     body: rest.NewSandboxV2 = call.body
 
     async def run() -> bytes:
-        request = _create_request(body, secure=True)
+        request = create_request(body, secure=True)
         record = await call.backend.sandboxes.create(call.team, request)
         return service_json.encode(rest_render.sandbox(record))
 

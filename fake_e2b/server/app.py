@@ -45,6 +45,7 @@ from fake_e2b.server.machines import Machines
 from fake_e2b.server.patience import LimitedPatience
 from fake_e2b.server.reaper import Reaper
 from fake_e2b.server.receiver import Receivers
+from fake_e2b.server.seeding.service import Seeding
 from fake_e2b.server.settings import Address, Settings, client_environment
 from fake_e2b.server.state import State
 from fake_e2b.server.steering.layer import Steering
@@ -137,6 +138,12 @@ class Fake:
         for definition in settings.templates:
             self.add_template(definition, lasting=True)
         self.backend.builds.restore(self.backend.teams.get)
+        self.seeding = Seeding(
+            self.backend,
+            settings.fill,
+            api_key=self.api_key,
+            access_token=self.access_token,
+        )
         self.user_token = self.backend.accounts.user_token
         self.admin_token = self.backend.accounts.admin_token
         self.team_id = str(next(iter(self.backend.teams)).team_id)
@@ -247,6 +254,7 @@ class Fake:
             gate=self.steering.gates.gate,
             misfortunes=self.misfortunes,
             note_misfortune=self.happened.misfortune,
+            seeding=self.seeding,
             reset=self.reset,
             openapi=openapi_document,
         )
@@ -273,6 +281,9 @@ class Fake:
             life.push_async_callback(self._stop_deliveries)
             reaping = asyncio.create_task(self._reaper.run(), name="fake-e2b reaper")
             life.push_async_callback(_end, reaping)
+            if self.settings.fill is not None:
+                await self.seeding.begin()
+                self.journal.clear()
             self._life = life.pop_all()
         return self
 
@@ -296,13 +307,18 @@ class Fake:
         return [record.sandbox for record in self.backend.sandboxes.records()]
 
     async def reset(self) -> None:
-        """Kill every sandbox and forget everything but teams and keys; start the clock anew."""
+        """Kill every sandbox and forget everything but teams and keys; start the clock anew.
+
+        What the fake was filled with at its start is there again.
+        """
         self.steering.rules.clear()
         await self._stop_deliveries()
         await self.backend.reset()
+        self.seeding.reset()
         await self.timekeeper.restart()
         await self.stubs.reset()
         self._index.clear()
+        await self.seeding.begin()
         self.journal.clear()
         self._begin_profile()
 

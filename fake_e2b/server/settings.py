@@ -10,6 +10,7 @@ from typing import Literal
 from fake_e2b.domain.downloads import NetworkMode
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.recipe import Definition
+from fake_e2b.domain.seed.forms import Seed
 from fake_e2b.wire.webhook_letter import WebhookKeys
 
 RuntimeName = Literal["auto", "local", "isolated"]
@@ -50,6 +51,7 @@ class Settings:
         webhook_keys: How the keys of delivered events are written.
         webhook_timeout_s: How long a receiver may take to answer, in real time.
         access_tokens: Whether personal access tokens, which the service has deprecated, are taken.
+        fill: What it is filled with at the start and after every reset.
         any_host: Routing headers count on any host, see `fake_e2b.server.dispatch.route`.
     """
 
@@ -74,6 +76,7 @@ class Settings:
     webhook_keys: WebhookKeys = "snake"
     webhook_timeout_s: float = 10.0
     access_tokens: bool = True
+    fill: Seed | None = None
 
 
 @dataclass(frozen=True, slots=True)

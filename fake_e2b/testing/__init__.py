@@ -3,6 +3,8 @@
 from fake_e2b.domain.due import Deadline, Happening
 from fake_e2b.domain.finding import Finding, FindingKind
 from fake_e2b.domain.journal import JournalRecord
+from fake_e2b.domain.seed.forms import SeedError
+from fake_e2b.domain.seed.outcome import Filled, SeedConflictError, SeedFailedError, SeedItem
 from fake_e2b.testing.activation import activated
 from fake_e2b.testing.call_sites import CallSite, CallSites
 from fake_e2b.testing.clock import FakeClock
@@ -30,6 +32,7 @@ __all__ = [
     "FakeJournal",
     "FakeWebhooks",
     "Fault",
+    "Filled",
     "Finding",
     "FindingKind",
     "Gate",
@@ -40,6 +43,10 @@ __all__ = [
     "JournalRecord",
     "Profile",
     "RunningCall",
+    "SeedConflictError",
+    "SeedError",
+    "SeedFailedError",
+    "SeedItem",
     "Stub",
     "StubCall",
     "WebhookDelivery",

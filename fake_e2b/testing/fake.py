@@ -15,6 +15,7 @@ from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.finding import Finding
 from fake_e2b.domain.forms import refuse_unknown
 from fake_e2b.domain.sandbox import Sandbox
+from fake_e2b.domain.seed.outcome import Filled
 from fake_e2b.server.app import Fake
 from fake_e2b.server.debug_ports import listen_for_debug
 from fake_e2b.server.host import ServerThread, listen
@@ -38,6 +39,7 @@ from fake_e2b.testing.kept_transports import forget_transports
 from fake_e2b.testing.leaks import look_for_findings
 from fake_e2b.testing.sandbox import SandboxHandle, SandboxLike
 from fake_e2b.testing.sdk_age import TlsChoice, wants_tls
+from fake_e2b.testing.seed_file import SeedSource, load_seed
 from fake_e2b.testing.templates import SandboxTemplate
 from fake_e2b.testing.webhooks import FakeWebhooks
 from fake_e2b.wire.webhook_letter import WebhookKeys
@@ -112,6 +114,8 @@ class FakeE2B:
         webhook_timeout_s: How long a receiver may take to answer, in seconds of real time.
         access_tokens: Whether personal access tokens are taken and made; the service has
             deprecated them, and refuses them where they are switched off.
+        fill: A file, or a mapping of its form, with what is in the fake from the start and after
+            every `reset`, see docs/seeding.md.
         templates: Of the fake's own team; each after those it starts from.
         state: A folder in which templates, volumes, snapshots, secrets, paused sandboxes' files and
             the API's records outlive this fake, and where it finds those of an earlier one; made
@@ -151,13 +155,16 @@ class FakeE2B:
         webhook_keys: WebhookKeys = "snake",
         webhook_timeout_s: float = 10.0,
         access_tokens: bool = True,
+        fill: SeedSource | None = None,
         templates: Sequence[SandboxTemplate] = (),
         state: str | os.PathLike[str] | None = None,
         profile: str | None = None,
         set_environment: bool = True,
         allow_remote: bool = False,
     ) -> None:
+        self._fill = None if fill is None else load_seed(fill)
         self._settings = Settings(
+            fill=None if self._fill is None else self._fill.seed,
             runtime="local" if debug_ports and runtime == "auto" else runtime,
             clock=clock,
             seed=seed,
@@ -226,7 +233,8 @@ class FakeE2B:
             fake = Fake(self._settings, address, tls.variables if tls else None, state)
             thread = ServerThread(fake.app, fake, sockets, tls.context if tls else None)
             fake.steering.refusal.watch(thread)
-            thread.start()
+            with contextlib.nullcontext() if self._fill is None else self._fill.placed():
+                thread.start()
             undo.pop_all()
         self._tls = tls
         self._state = state
@@ -396,6 +404,25 @@ class FakeE2B:
             return fake.add_template(definition)
 
         return self._thread().call(add)
+
+    def fill(self, source: SeedSource) -> Filled:
+        """Make what a file names and is not there yet, until `reset`; all of it or nothing.
+
+        Args:
+            source: A TOML or JSON file, or a mapping of its form, see docs/seeding.md.
+
+        Raises:
+            SeedError: Something in it is wrong.
+            SeedConflictError: Something is there already, and is something else.
+            SeedFailedError: Something could not be made.
+        """
+        loaded, seeding = load_seed(source), self._fake().seeding
+
+        async def fill() -> Filled:
+            return await seeding.fill(loaded.seed)
+
+        with loaded.placed():
+            return self._thread().call(fill)
 
     def outgoing_headers(
         self, sandbox_id: str, host: str, headers: Mapping[str, str] | None = None

@@ -36,7 +36,10 @@ def look_for_findings(fake: Fake, since: int) -> Sequence[Finding]:
     """
     records = fake.journal.records(since=since)
     running = [
-        each for each in fake.backend.sandboxes.records() if each.sandbox.state is State.RUNNING
+        each
+        for each in fake.backend.sandboxes.records()
+        if each.sandbox.state is State.RUNNING
+        and each.sandbox.sandbox_id not in fake.seeding.standing
     ]
     watchers = {
         each.sandbox.sandbox_id: each.machine.envd.watcher_count

@@ -86,6 +86,7 @@ def parts(world):
         stubs=Stubs(world.clock, world.clock, journal),
         misfortunes=None,  # tests/faults/sandboxes/test_over_http.py has these
         note_misfortune=None,
+        seeding=None,  # tests/seeding/test_seed_over_http.py has it
         reset=world.reset,
         openapi=lambda: {"openapi": "3.0.0", "paths": {"/sandboxes": {}}, "components": {}},
     )

@@ -1,0 +1,1 @@
+"""What a fake is filled with: the forms of a seed, and how tables become one."""
