@@ -126,10 +126,10 @@ class Teams:
         Teams that were taken on meanwhile are there again.
         """
         taken = self._records.values(_TAKEN).get("", ())
-        for team in self._records.all(Team):
-            if team.team_id in taken and team.team_id not in self._teams:
-                self._teams[team.team_id] = team
-                self._taken.add(team.team_id)
+        for each in self._records.all(Team):
+            if each.team_id in taken and each.team_id not in self._teams:
+                self._teams[each.team_id] = each
+                self._taken.add(each.team_id)
         recorded = {each.key: each for each in self._records.all(ApiKey)}
         for key in self._records.values(_GIVEN).get("", ()):
             if key not in recorded:

@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from pathlib import Path
 from typing import Any
-from urllib.error import HTTPError, URLError
-from urllib.parse import urlsplit
-from urllib.request import ProxyHandler, build_opener
 
 from fake_e2b.cli.exports import SHELLS, render
-from fake_e2b.cli.options import DEFAULT_PORT, port_number, require
+from fake_e2b.cli.options import DEFAULT_PORT, port_number
+from fake_e2b.cli.remote import ask, checked_url
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.server.trust import TRUST
 from fake_e2b.testing.environment import completed
 
-_TIMEOUT_S = 10
 _TOKENS = {
     "userToken": "FAKE_E2B_USER_TOKEN",
     "adminToken": "FAKE_E2B_ADMIN_TOKEN",
@@ -60,12 +56,7 @@ def execute(arguments: argparse.Namespace) -> int:
     Raises:
         UsageError: Nothing answers there, or something that is no fake-e2b.
     """
-    url = (arguments.url or f"http://127.0.0.1:{arguments.port}").rstrip("/")
-    parts = urlsplit(url)
-    require(
-        parts.scheme in ("http", "https") and parts.netloc,
-        f"'{url}' is no URL: use --url http://HOST:PORT",
-    )
+    url = checked_url(arguments.url or f"http://127.0.0.1:{arguments.port}")
     variables = _ask(url, "env", "E2B_API_KEY")
     # Reached by another name, it is to be used by that name, unless it is by its domain alone.
     variables.update({name: url for name in _URLS if variables.get(name)})
@@ -92,20 +83,9 @@ def _drop_absent_files(variables: dict[str, str]) -> None:
 
 
 def _ask(url: str, page: str, *expected: str) -> dict[str, str]:
-    try:
-        opener = build_opener(ProxyHandler({}))
-        with opener.open(f"{url}/_fake/{page}", timeout=_TIMEOUT_S) as answer:
-            variables = json.load(answer)
-    except HTTPError as error:
-        raise UsageError(f"what answers at {url} is no fake-e2b (status {error.code})") from error
-    except (URLError, OSError) as error:
-        reason = getattr(error, "reason", error)
-        raise UsageError(
-            f"nothing answers at {url} ({reason}); start it with: fake-e2b serve --port "
-            f"{urlsplit(url).port or DEFAULT_PORT}"
-        ) from error
-    except ValueError as error:
-        raise UsageError(f"what answers at {url} is no fake-e2b (it sent no JSON)") from error
+    status, variables = ask(url, f"/_fake/{page}")
+    if status != 200:
+        raise UsageError(f"what answers at {url} is no fake-e2b (status {status})")
     if not isinstance(variables, dict) or not variables.keys() >= set(expected):
         raise UsageError(f"what answers at {url} is no fake-e2b (it sent no variables)")
     return {str(name): str(value) for name, value in variables.items()}

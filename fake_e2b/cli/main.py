@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from fake_e2b._version import __version__
-from fake_e2b.cli import doctor, env, run, scenario, serve
+from fake_e2b.cli import doctor, env, export, run, scenario, seed, serve
 from fake_e2b.domain.errors import UsageError
 
 EXIT_USAGE = 2
@@ -56,6 +56,6 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"fake-e2b {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (serve, run, env, scenario, doctor):
+    for command in (serve, run, env, seed, export, scenario, doctor):
         command.add_parser(commands)
     return parser

@@ -101,6 +101,13 @@ def add_fake_options(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="a TOML file with templates of your own, see docs/templates.md",
     )
+    group.add_argument(
+        "--fill",
+        type=Path,
+        metavar="FILE",
+        help="a TOML or JSON file with what is there from the start: teams, secrets, volumes, "
+        "templates, sandboxes, webhooks; see docs/seeding.md",
+    )
 
 
 def make_fake(
@@ -122,6 +129,7 @@ def make_fake(
         plan=arguments.plan,
         profile=arguments.profile,
         state=arguments.state,
+        fill=arguments.fill,
         api_keys=arguments.api_key,
         tls=arguments.tls,
         domain=arguments.domain,

@@ -152,6 +152,23 @@ def test_the_journal_begins_after_the_filling():
         assert list(fake.journal.records()) == []
 
 
+def test_a_state_that_survives_is_not_made_again(tmp_path):
+    with FakeE2B(fill=FILE, state=tmp_path) as fake:
+        before = {each.sandbox_id for each in fake.sandboxes()}
+        (volume,) = Volume.list(api_key="e2b_00ff")
+        volumes = {volume.volume_id, *(each.volume_id for each in Volume.list())}
+    with FakeE2B(state=tmp_path) as fake:  # without the file
+        assert [each.volume_id for each in Volume.list(api_key="e2b_00ff")] == [volume.volume_id]
+        assert [each.name for each in fake.fill(FILE).made] == ["worker"]
+    with FakeE2B(fill=FILE, state=tmp_path) as fake:
+        assert {each.volume_id for each in Volume.list()} < volumes
+        assert len(before & {each.sandbox_id for each in fake.sandboxes()}) == 1
+        fake.reset()
+        assert len(fake.fill(FILE).unchanged) == 12
+    with FakeE2B(state=tmp_path) as fake:
+        assert [each.metadata for each in fake.sandboxes()] == [{SEED_NAME: "asleep"}]
+
+
 # -- what cannot be --------------------------------------------------------------------------------
 
 
