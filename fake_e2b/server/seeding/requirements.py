@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, TypeVar
 
 from fake_e2b.backend.admission import CreateRequest, admit
@@ -176,7 +177,12 @@ def request_of(form: SandboxForm) -> CreateRequest:
 
 
 def _read(model: type[Shape], body: Mapping[str, Any]) -> Shape:
-    reader = BodyReader(model, required=True)
-    read = reader.read("application/json", json.dumps(body).encode())
-    assert read is not None
+    read = _reader(model).read("application/json", json.dumps(body).encode())
+    assert isinstance(read, model)
     return read
+
+
+@cache
+def _reader(model: type[rest.Shape]) -> BodyReader[Any]:
+    """Made once: that takes longer than many a seed."""
+    return BodyReader(model, required=True)
