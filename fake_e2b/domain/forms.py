@@ -13,7 +13,7 @@ import difflib
 import math
 import types
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
@@ -75,7 +75,7 @@ def read(cls: type[Value], table: object, where: str) -> Value:
     fields = _fields(cls)
     if not isinstance(table, Mapping):
         raise UsageError(f"{where} must be a table of {', '.join(map(camel, fields)) or 'nothing'}")
-    hints = _hints(typing.cast("type[object]", cls))
+    hints = _hints(cls)
     by_key = {name: name for name in fields} | {camel(name): name for name in fields}
     found: dict[str, Any] = {}
     for key, value in table.items():
@@ -124,10 +124,8 @@ def schema(cls: type) -> dict[str, Any]:
     return {**shape, "required": required} if required else shape
 
 
-@cache
-def _hints(cls: type) -> Mapping[str, Any]:
-    """Worked out once: that takes longer than reading a table."""
-    return get_type_hints(cls)
+_hints: Callable[[Any], Mapping[str, Any]] = cache(get_type_hints)
+"""What a class's fields hold, worked out once: that takes longer than reading a table."""
 
 
 def _fields(cls: type) -> dict[str, dataclasses.Field[Any]]:
