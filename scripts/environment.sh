@@ -97,32 +97,38 @@ offer_newuidmap() {
 # makers of file systems. Without them those tests are skipped. They are installed by root alone,
 # and not where systemd would run them as services of this machine from then on.
 make_programs() {
-  local wanted=() policy=/usr/sbin/policy-rc.d ours=
+  local wanted=() desktop=()
   command -v /usr/sbin/sshd >/dev/null || wanted+=(openssh-server)
   command -v ssh >/dev/null || wanted+=(openssh-client)
   command -v caddy >/dev/null || wanted+=(caddy)
-  command -v startxfce4 >/dev/null && command -v websockify >/dev/null ||
-    wanted+=(
-      xvfb x11-utils x11-xserver-utils xdotool scrot x11vnc net-tools procps novnc websockify
-      libgtk-3-bin xdg-utils xfce4-session xfwm4 xfdesktop4 dbus-x11
-    )
   if [ "$(id -u)" = 0 ]; then  # only root can mount what they make
     command -v mkfs.xfs >/dev/null || wanted+=(xfsprogs)
     command -v mkfs.btrfs >/dev/null || wanted+=(btrfs-progs)
   fi
-  if [ ${#wanted[@]} -eq 0 ]; then return; fi
+  command -v startxfce4 >/dev/null && command -v websockify >/dev/null ||
+    desktop=(
+      xvfb x11-utils x11-xserver-utils xdotool scrot x11vnc net-tools procps novnc websockify
+      libgtk-3-bin xdg-utils xfce4-session xfwm4 xfdesktop4 dbus-x11
+    )
+  install_packages ${wanted[@]+"${wanted[@]}"}
+  install_packages ${desktop[@]+"${desktop[@]}"}  # apart: apt-get installs all of what it is given, or nothing
+}
+
+install_packages() {
+  local policy=/usr/sbin/policy-rc.d ours=
+  if [ $# -eq 0 ]; then return; fi
   if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null || [ -d /run/systemd/system ]; then
-    say "not installed: ${wanted[*]}; the tests that drive them will be skipped"
+    say "not installed: $*; the tests that drive them will be skipped"
     return
   fi
-  say "installing ${wanted[*]}"
+  say "installing $*"
   if [ ! -e "$policy" ]; then
     ours=1
     printf '#!/bin/sh\nexit 101\n' > "$policy"
     chmod +x "$policy"
   fi
   { apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-    apt-get install -qq -y --no-install-recommends "${wanted[@]}"; } >/dev/null 2>&1 ||
+    apt-get install -qq -y --no-install-recommends "$@"; } >/dev/null 2>&1 ||
     say "apt-get could not install them; the tests that drive them will be skipped"
   if [ -n "$ours" ]; then rm -f "$policy"; fi
 }
