@@ -166,8 +166,9 @@ class Templates:
 
     def remove(self, template: Template) -> None:
         """Forget a template and free its names."""
-        self._records.forget(template)
+        # Its builds end with it, which writes it down once more.
         self.on_removed(template)
+        self._records.forget(template)
         self._take_out(template)
 
     def _take_out(self, template: Template) -> None:
