@@ -354,7 +354,9 @@ class LocalRuntime:
             return
         kept = self._recovered.get(sandbox_id)
         if kept is None:
-            guest = self._guests[sandbox_id]
+            guest = self._guests.get(sandbox_id)
+            if guest is None:
+                raise FileNotFoundError(2, "the sandbox has no files", sandbox_id)
             owners = guest.files.recorded_owners() if guest.alive else guest.last_owners
             kept = KeptGuest(owners, mounts=tuple(self._mounts[sandbox_id]))
         lasting.note(name, kept.written())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from e2b import NotFoundException, Sandbox, Template, Volume, wait_for_timeout
+from e2b import NotFoundException, Sandbox, SandboxException, Template, Volume, wait_for_timeout
+from e2b.exceptions import ServiceBusyException
 
+from fake_e2b import SandboxTemplate, effects
 from tests.helpers.waiting import wait_until
 from tests.state.asking import ask
 
@@ -174,3 +176,46 @@ def test_reset_forgets_the_state_as_well(next_fake):
     assert Volume.list() == []
     assert fake.api_key == key
     assert ask(fake, "GET", "/_fake/health")["status"] == "ok"
+
+
+def test_a_template_that_is_deleted_during_its_build_stays_deleted(next_fake):
+    fake = next_fake()
+    template = Template().from_base_image().run_cmd("sleep 1000")
+    build = Template.build_in_background(template, "mine")
+    wait_until(lambda: Template.get_build_status(build).status.value == "building")
+    ask(fake, "DELETE", f"/templates/{build.template_id}")
+    fake = next_fake()
+    assert ask(fake, "GET", "/templates") == []
+
+
+@pytest.mark.parametrize("keep_memory", [True, False])
+def test_a_resume_that_is_refused_leaves_the_files(next_fake, runtime_name, keep_memory):
+    limit = {"disk_limit_mb": 24} if runtime_name == "isolated" else {}
+    fake = next_fake(templates=[SandboxTemplate("mine", **limit)])
+    sandbox = Sandbox.create("mine")
+    sandbox.files.write("a", "kept")
+    sandbox.pause(keep_memory=keep_memory)
+    admin = {"X-Admin-Token": fake.admin_token}
+    (node,) = ask(fake, "GET", "/nodes", None, admin)
+    ask(fake, "POST", f"/nodes/{node['id']}", {"status": "draining"}, admin)
+    with pytest.raises(ServiceBusyException):
+        sandbox.connect()
+    next_fake(templates=[SandboxTemplate("mine", **limit)])
+    assert Sandbox.connect(sandbox.sandbox_id).files.read("a") == "kept"
+
+
+def test_one_that_has_lost_its_files_for_good_can_still_be_killed(next_fake):
+    fake = next_fake()
+    volume = Volume.create("data")
+    sandbox = Sandbox.create(volume_mounts={"/mnt/data": volume})
+    fake.faults.add("connectSandbox", effects.FilesLost())
+    sandbox.pause()
+    sandbox.connect()
+    sandbox.pause()
+    Volume.destroy(volume.volume_id)
+    for _ in range(2):
+        with pytest.raises(SandboxException):
+            sandbox.connect()
+    assert states() == {sandbox.sandbox_id: "paused"}
+    assert sandbox.kill()
+    assert states() == {}

@@ -307,13 +307,13 @@ class GuestMaker:
             self._layers.drop(base)
 
     async def preserve(self, place: Place, name: str, owners: Mapping[str, str]) -> None:
-        """Let the files of a place, whose programs stand still, outlive the run.
+        """Let the files of a place, whose programs stand still, outlive the run; twice is fine.
 
         Raises:
             OSError: They cannot be kept; nothing has changed.
         """
         lasting = self._run.lasting
-        if lasting is None:
+        if lasting is None or place.kept_as is not None:
             return
         kept = KeptGuest(owners, place.limits, place.mounts, place.base, place.whole)
         lasting.note(name, kept.written())

@@ -299,7 +299,7 @@ class IsolatedRuntime:
 
     async def preserve(self, sandbox_id: str) -> None:
         """Let the files of a guest outlive this run."""
-        place = self._places[sandbox_id]
+        place = self._place(sandbox_id)
         guest = self._guests.get(place)
         owners = place.owners
         if guest is not None:
@@ -308,7 +308,13 @@ class IsolatedRuntime:
 
     async def take_back(self, sandbox_id: str) -> None:
         """Have them end with the run again."""
-        self._making.take_back(self._places[sandbox_id])
+        self._making.take_back(self._place(sandbox_id))
+
+    def _place(self, sandbox_id: str) -> Place:
+        place = self._places.get(sandbox_id)
+        if place is None:
+            raise FileNotFoundError(2, "the sandbox has no files", sandbox_id)
+        return place
 
     async def recover(
         self,
