@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -124,12 +125,15 @@ class Events:
 
     def _keep(self, event: SandboxEvent) -> None:
         self._shelves.add(event)
-        self._records.keep(event)
+        with suppress(OSError):  # what has happened cannot be refused any more
+            self._records.keep(event)
         if len(self._shelves.all) > EVENTS_REMEMBERED:
             self._drop_oldest()
 
     def _drop_oldest(self) -> None:
-        self._records.forget(self._shelves.drop_oldest())
+        oldest = self._shelves.drop_oldest()
+        with suppress(OSError):
+            self._records.forget(oldest)
 
     def page(
         self,

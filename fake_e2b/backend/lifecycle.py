@@ -199,8 +199,8 @@ class Lifecycle:
         move = record.move = Move(State.RUNNING, self._make_event())
         try:
             with self._node.starting():
-                self._records.forget(record.sandbox)
                 await self._runtime.take_back(record.sandbox.sandbox_id)
+                self._records.forget(record.sandbox)
                 await self._fates.before_resume()
                 record.machine = await self._boots.again(record, cold=cold)
             self._fates.thaw(record.sandbox.sandbox_id)
@@ -274,6 +274,10 @@ class Lifecycle:
                 await machine.guest.stop()
             await self._fates.paused(record)
             await self._runtime.preserve(sandbox.sandbox_id)
+            sandbox.end_at_ns = self._clock.now_ns()
+            record.expired = False
+            self._store.enter_state(record, State.PAUSED)
+            self._records.keep(sandbox)
         except BaseException as error:
             self._store.enter_state(record, State.KILLING)
             try:
@@ -284,10 +288,6 @@ class Lifecycle:
                 self.tell(Moment.KILLED, sandbox, kill_reason=KillReason.SEAL_FAILED)
             self._fail(sandbox, error, ControlKind.PAUSE_FAILED)
         self._free_slot(sandbox, epoch)
-        sandbox.end_at_ns = self._clock.now_ns()
-        record.expired = False
-        self._store.enter_state(record, State.PAUSED)
-        self._records.keep(sandbox)
         self._settle(record, move)
         self.tell(Moment.PAUSED, sandbox)
         if record.machine is not None:
@@ -299,7 +299,9 @@ class Lifecycle:
         """Make a sandbox disappear; `finish_kill` must follow."""
         live = record.sandbox.state is not State.PAUSED
         if not live:
-            self._records.forget(record.sandbox)
+            # On a full disk too: a record without files is forgotten at the next start.
+            with suppress(OSError):
+                self._records.forget(record.sandbox)
         move = self._begin(record, State.KILLING, State.KILLING)
         if live:
             self._depart(record)

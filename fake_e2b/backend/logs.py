@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import IntEnum
 
@@ -90,7 +91,9 @@ class Logs:
         if shelf is None:
             shelf = self._shelves[sandbox.sandbox_id] = _Shelf(sandbox.team_id)
             if len(self._shelves) > SANDBOXES_REMEMBERED:
-                self._records.drop(_KIND, self._shelves.popitem(last=False)[0])
+                oldest, _ = self._shelves.popitem(last=False)
+                with suppress(OSError):
+                    self._records.drop(_KIND, oldest)
         shelf.entries.append(entry)
 
     def _record(self, sandbox_id: SandboxID) -> None:
@@ -101,7 +104,8 @@ class Logs:
         entries = [
             (each.at_ns, each.level, each.message, dict(each.fields)) for each in shelf.entries
         ]
-        self._records.put(_KIND, sandbox_id, [shelf.team_id, entries])
+        with suppress(OSError):  # what has happened cannot be refused any more
+            self._records.put(_KIND, sandbox_id, [shelf.team_id, entries])
 
     def restore(self) -> None:
         """Have what was recorded."""

@@ -71,7 +71,12 @@ class Volumes:
         if self.find(team.team_id, name) is not volume:  # everything was forgotten meanwhile
             await self._runtime.discard_volume(volume.volume_id)
             raise ControlError(ControlKind.VOLUME_FAILED)
-        self._records.keep(volume)
+        try:
+            self._records.keep(volume)
+        except OSError as error:
+            self._forget(volume)
+            await self._runtime.discard_volume(volume.volume_id)
+            raise ControlError(ControlKind.VOLUME_FAILED) from error
         self._files[volume.volume_id] = files
         self._by_id[volume.volume_id] = volume
         return volume

@@ -17,6 +17,7 @@ from fake_e2b.domain.ids import IdSource, VolumeID
 from fake_e2b.domain.limits import NO_LIMITS, Limits
 from fake_e2b.domain.node import HostState, HugePages, Processor
 from fake_e2b.domain.ports import LayerID, ResourceUsage
+from fake_e2b.domain.records import Records
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.domain.team import Team
 from fake_e2b.domain.volume import Mount
@@ -190,6 +191,7 @@ class World:
         self,
         settings: ControlSettings | None = None,
         make_patience: Callable[[], Patience] = Endless,
+        records: Records | None = None,
     ) -> None:
         self.clock = ManualClock(START_NS)
         self.runtime = MemoryRuntime()
@@ -206,6 +208,7 @@ class World:
             settings=settings,
             together=gather,
             make_patience=make_patience,
+            records=records,
         )
         self.team: Team = self.backend.teams.add_team("acme")
         self.backend.teams.add_key(self.team, KEY)
