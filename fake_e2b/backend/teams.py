@@ -192,11 +192,6 @@ class Teams:
         self._records.forget(made)
         self._by_key.pop(made.key, None)
 
-    def revoke_key(self, key: str) -> None:
-        """Refuse `key` from now on; an unknown one is no error."""
-        self._by_key.pop(key, None)
-        self._lasting.pop(key, None)
-
     def reset(self) -> None:
         """Forget keys and teams that were made meanwhile; the lasting ones are as they were."""
         for team_id in list(self._taken):
