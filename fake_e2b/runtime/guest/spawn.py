@@ -129,7 +129,14 @@ class Spawner:
             return os.posix_spawn(program, argv, env, setsid=True, **common)  # type: ignore[arg-type]
         if not _group_exists(self.group):
             self.group = 0
-        pid = os.posix_spawn(program, argv, env, setpgroup=self.group, **common)  # type: ignore[arg-type]
+        try:
+            pid = os.posix_spawn(program, argv, env, setpgroup=self.group, **common)  # type: ignore[arg-type]
+        except PermissionError:
+            if not self.group:
+                raise
+            # Its last member has left it since, for a session of its own perhaps.
+            self.group = 0
+            pid = os.posix_spawn(program, argv, env, setpgroup=0, **common)  # type: ignore[arg-type]
         self.group = self.group or pid
         return pid
 
