@@ -173,13 +173,13 @@ def code(fake: Server, canned: Server, samples: int) -> Iterator[Row]:
 
 _FIRST_ANSWER = """
 import http.client, sys, time
-import fake_e2b
+from fake_e2b import FakeE2B  # what a program imports; the package alone imports nothing
 from fake_e2b.server.host import ServerThread, listen
 sys.path.insert(0, sys.argv[2])
 import canned
 start = time.perf_counter()
 if sys.argv[1] == "fake":
-    server = fake_e2b.FakeE2B()
+    server = FakeE2B()
 else:
     server = ServerThread(canned.app, canned.NoService(), listen("127.0.0.1", 0))
 server.start()
@@ -199,7 +199,7 @@ def start(fake: Server, canned: Server, samples: int) -> Iterator[Row]:
     floor, measured = (
         median(first_answer(kind) for _ in range(min(samples, 7))) for kind in ("canned", "fake")
     )
-    met, what = measured <= 150, "first answer after `import fake_e2b`"
+    met, what = measured <= 150, "first answer after `from fake_e2b import FakeE2B`"
     yield Row(what, measured, "ms", floor, "canned server", "≤ 150 ms", met)
 
 
