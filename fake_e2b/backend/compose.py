@@ -12,7 +12,7 @@ from fake_e2b.backend.entries import go_reason
 from fake_e2b.backend.files import Daemon, ensure_folder, move
 from fake_e2b.backend.transfer import write_all
 from fake_e2b.domain.envd_errors import EnvdError, EnvdKind
-from fake_e2b.domain.ports import Files
+from fake_e2b.domain.file_ports import Files
 from fake_e2b.domain.user import User
 
 _PIECE_BYTES = 256 * 1024

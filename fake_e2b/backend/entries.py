@@ -7,7 +7,7 @@ import stat
 from collections.abc import Mapping
 
 from fake_e2b.domain.entry import EntryInfo, EntryKind, FileStat
-from fake_e2b.domain.ports import Files
+from fake_e2b.domain.file_ports import Files
 
 METADATA_PREFIX = "user.e2b."
 """What the extended attributes that hold metadata start with."""

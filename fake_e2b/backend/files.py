@@ -16,7 +16,8 @@ from typing import Protocol
 from fake_e2b.backend.entries import entry_of, go_reason
 from fake_e2b.domain.entry import EntryInfo
 from fake_e2b.domain.envd_errors import EnvdError, EnvdKind
-from fake_e2b.domain.ports import Files, Guest, parents
+from fake_e2b.domain.file_ports import Files, parents
+from fake_e2b.domain.ports import Guest
 from fake_e2b.domain.user import User
 
 FOLDER_MODE = 0o755

@@ -13,7 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fake_e2b.domain.envd_errors import EnvdError, EnvdKind
-from fake_e2b.domain.ports import Files, Guest, Process
+from fake_e2b.domain.file_ports import Files
+from fake_e2b.domain.ports import Guest, Process
 from fake_e2b.domain.process import PtySize, SpawnError, SpawnRequest
 from fake_e2b.domain.user import User
 

@@ -16,7 +16,7 @@ from fake_e2b.backend.entries import METADATA_PREFIX, base_name, go_reason, meta
 from fake_e2b.backend.files import Daemon, ensure_folder
 from fake_e2b.domain.clock import SECOND_NS
 from fake_e2b.domain.envd_errors import EnvdError, EnvdKind
-from fake_e2b.domain.ports import ByteFile, Files
+from fake_e2b.domain.file_ports import ByteFile, Files
 from fake_e2b.domain.user import User
 
 LONGEST_KEY = 246

@@ -9,7 +9,7 @@ import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 
-from fake_e2b.domain.ports import ByteFile, VolumeFiles, parents
+from fake_e2b.domain.file_ports import ByteFile, VolumeFiles, parents
 from fake_e2b.domain.volume import (
     FILE_MODE,
     FOLDER_MODE,

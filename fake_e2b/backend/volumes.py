@@ -10,8 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from fake_e2b.backend.volume_content import VolumeContent
 from fake_e2b.domain.clock import SECOND_NS, Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind
+from fake_e2b.domain.file_ports import VolumeFiles
 from fake_e2b.domain.ids import IdSource, TeamID, VolumeID
-from fake_e2b.domain.ports import Runtime, VolumeFiles
+from fake_e2b.domain.ports import Runtime
 from fake_e2b.domain.records import Records
 from fake_e2b.domain.team import Team
 from fake_e2b.domain.volume import MAX_NAME, Mount, Volume, volume_id

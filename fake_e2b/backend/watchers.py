@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from fake_e2b.backend.entries import entry_of, go_reason
 from fake_e2b.domain.entry import Change, EntryInfo, FilesystemEvent
 from fake_e2b.domain.envd_errors import EnvdError, EnvdKind
+from fake_e2b.domain.file_ports import Files, Watch
 from fake_e2b.domain.ids import IdSource
-from fake_e2b.domain.ports import Files, Watch
 
 _WITH_ENTRY = (Change.CREATE, Change.WRITE, Change.CHMOD)
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from fake_e2b.data_plane.asgi import Receive
-from fake_e2b.domain.ports import ByteFile
+from fake_e2b.domain.file_ports import ByteFile
 
 PIECE_BYTES = 256 * 1024
 _PIECES_IN_A_ROW = 4

@@ -11,9 +11,10 @@ from contextlib import suppress
 from functools import cache
 
 from fake_e2b.domain.errors import RuntimeUnavailableError
+from fake_e2b.domain.file_ports import VolumeFiles
 from fake_e2b.domain.ids import VolumeID
 from fake_e2b.domain.limits import NO_LIMITS, Limits
-from fake_e2b.domain.ports import Capability, Guest, LayerID, Recovered, Runtime, VolumeFiles
+from fake_e2b.domain.ports import Capability, Guest, LayerID, Recovered, Runtime
 from fake_e2b.domain.volume import Mount
 from fake_e2b.runtime.isolated import IsolatedRuntime
 from fake_e2b.runtime.isolated.probe import explain

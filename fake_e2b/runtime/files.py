@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from fake_e2b.domain.entry import DiskUsage, FileStat, FilesystemEvent
-from fake_e2b.domain.ports import FILE_MODE, ByteFile, Watch
+from fake_e2b.domain.file_ports import FILE_MODE, ByteFile, Watch
 from fake_e2b.domain.user import User
 from fake_e2b.runtime.copying import copy_entry
 from fake_e2b.runtime.mounts import is_network_filesystem
@@ -42,7 +42,7 @@ def _is_on_disk(place: Place) -> bool:
 
 
 class RootedFiles:
-    """`fake_e2b.domain.ports.Files` below one folder of the host.
+    """`fake_e2b.domain.file_ports.Files` below one folder of the host.
 
     Args:
         root_fd: The folder that is the sandbox's ``/``, a bind or a guest's `/proc/<pid>/root`

@@ -7,7 +7,7 @@ import os
 from contextlib import suppress
 from typing import Any, NoReturn, TypeVar
 
-from fake_e2b.domain.ports import FILE_MODE, ByteFile, Files
+from fake_e2b.domain.file_ports import FILE_MODE, ByteFile, Files
 from fake_e2b.domain.user import ROOT, User
 
 FilesLike = TypeVar("FilesLike", bound=Files)

@@ -13,9 +13,10 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 
+from fake_e2b.domain.file_ports import VolumeFiles
 from fake_e2b.domain.ids import VolumeID
 from fake_e2b.domain.limits import NO_LIMITS, Limits
-from fake_e2b.domain.ports import Capability, Joining, LayerID, Recovered, VolumeFiles
+from fake_e2b.domain.ports import Capability, Joining, LayerID, Recovered
 from fake_e2b.domain.process import SpawnRequest
 from fake_e2b.domain.user import User
 from fake_e2b.domain.volume import Mount

@@ -11,7 +11,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from fake_e2b.domain.ports import parents
+from fake_e2b.domain.file_ports import parents
 from fake_e2b.runtime.removal import remove_tree
 from fake_e2b.runtime.resolve import FOLDER, Resolver
 

@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Iterator, Sequence
 
-from fake_e2b.domain.ports import ByteFile
+from fake_e2b.domain.file_ports import ByteFile
 from fake_e2b.domain.user import USER
 from fake_e2b.domain.volume import EntryType, VolumeEntry
 from fake_e2b.runtime.files import as_read, as_written
@@ -25,7 +25,7 @@ Owners = dict[tuple[int, int], Owner]
 
 
 class RootedVolume:
-    """`fake_e2b.domain.ports.VolumeFiles` below one folder of the host.
+    """`fake_e2b.domain.file_ports.VolumeFiles` below one folder of the host.
 
     Args:
         root_fd: The folder that is the volume; stays the caller's.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 
+from fake_e2b.domain.file_ports import VolumeFiles
 from fake_e2b.domain.ids import VolumeID
-from fake_e2b.domain.ports import VolumeFiles
 from fake_e2b.domain.volume import FOLDER_MODE, OWNER
 from fake_e2b.runtime.descriptors import for_a_guest
 from fake_e2b.runtime.lasting import WrittenOwners, volume_name

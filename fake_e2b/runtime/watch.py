@@ -14,7 +14,7 @@ import os
 from collections.abc import Callable, Iterator
 
 from fake_e2b.domain.entry import Change, FilesystemEvent
-from fake_e2b.domain.ports import Watch
+from fake_e2b.domain.file_ports import Watch
 from fake_e2b.runtime.inotify import IS_AVAILABLE, Inotify, Mask, RawEvent
 
 Sink = Callable[[FilesystemEvent], None]

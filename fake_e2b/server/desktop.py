@@ -18,7 +18,8 @@ from fake_e2b.domain.desktop import (
     advice,
 )
 from fake_e2b.domain.errors import GapError
-from fake_e2b.domain.ports import Files, Guest
+from fake_e2b.domain.file_ports import Files
+from fake_e2b.domain.ports import Guest
 from fake_e2b.domain.sandbox import Sandbox
 from fake_e2b.domain.user import ROOT
 

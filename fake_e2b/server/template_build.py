@@ -7,7 +7,8 @@ import itertools
 import posixpath
 from contextlib import suppress
 
-from fake_e2b.domain.ports import Files, Guest, LayerID, Runtime, parents
+from fake_e2b.domain.file_ports import Files, parents
+from fake_e2b.domain.ports import Guest, LayerID, Runtime
 from fake_e2b.domain.recipe import File, Folder, Item, Link, Recipe
 from fake_e2b.domain.user import BUILT_IN_USERS, User
 

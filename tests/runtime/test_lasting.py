@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from fake_e2b.domain.errors import RuntimeUnavailableError
+from fake_e2b.domain.file_ports import parents
 from fake_e2b.domain.ids import VolumeID
 from fake_e2b.domain.limits import Limits
-from fake_e2b.domain.ports import Guest, LayerID, Runtime, parents
+from fake_e2b.domain.ports import Guest, LayerID, Runtime
 from fake_e2b.domain.user import ROOT, USER
 from fake_e2b.domain.volume import Mount
 from fake_e2b.runtime.local import LocalRuntime

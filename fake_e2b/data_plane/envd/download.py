@@ -15,7 +15,7 @@ from fake_e2b.data_plane.envd.replies import answer_error, answer_text
 from fake_e2b.data_plane.streaming import PIECE_BYTES, pieces_of, read_piece
 from fake_e2b.domain.clock import SECOND_NS
 from fake_e2b.domain.envd_errors import EnvdError, EnvdKind
-from fake_e2b.domain.ports import ByteFile
+from fake_e2b.domain.file_ports import ByteFile
 from fake_e2b.wire.accept_encoding import choose_encoding
 from fake_e2b.wire.file_query import QueryError, parse_file_query
 from fake_e2b.wire.gzip_stream import GzipStream

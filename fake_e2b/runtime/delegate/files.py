@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from fake_e2b.domain.entry import DiskUsage, FileStat, FilesystemEvent
-from fake_e2b.domain.ports import FILE_MODE, ByteFile, Watch
+from fake_e2b.domain.file_ports import FILE_MODE, ByteFile, Watch
 from fake_e2b.domain.user import BUILT_IN_USERS, ROOT, User
 from fake_e2b.runtime.delegate.client import FileService
 from fake_e2b.runtime.files import RootedFiles, as_read, as_written
@@ -21,7 +21,7 @@ _NAMES = {user.uid: user.name for user in BUILT_IN_USERS.values()}
 
 
 class DelegatedFiles:
-    """`fake_e2b.domain.ports.Files`; content is read and written by the server itself.
+    """`fake_e2b.domain.file_ports.Files`; content is read and written by the server itself.
 
     To look at something is tried without the service first: most of it is open to everybody.
 

@@ -6,14 +6,14 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-from fake_e2b.domain.ports import ByteFile
+from fake_e2b.domain.file_ports import ByteFile
 from fake_e2b.domain.volume import EntryType, VolumeEntry
 from fake_e2b.runtime.delegate.client import FileService
 from fake_e2b.runtime.files import as_read, as_written
 
 
 class DelegatedVolume:
-    """`fake_e2b.domain.ports.VolumeFiles`; content is read and written by the server itself.
+    """`fake_e2b.domain.file_ports.VolumeFiles`; content is read and written by the server itself.
 
     Args:
         root_fd: The folder that is the volume; stays the caller's.

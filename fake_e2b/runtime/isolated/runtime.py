@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 
+from fake_e2b.domain.file_ports import VolumeFiles
 from fake_e2b.domain.ids import VolumeID
 from fake_e2b.domain.limits import NO_LIMITS, Limits
-from fake_e2b.domain.ports import Capability, LayerID, Recovered, VolumeFiles
+from fake_e2b.domain.ports import Capability, LayerID, Recovered
 from fake_e2b.domain.user import BUILT_IN_USERS
 from fake_e2b.domain.volume import Mount
 from fake_e2b.runtime.delegate.client import DelegatedTrees, FileService

@@ -11,7 +11,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from fake_e2b.domain.ports import Files
+from fake_e2b.domain.file_ports import Files
 from fake_e2b.domain.user import ROOT
 from fake_e2b.runtime.stubs import program
 

@@ -15,7 +15,8 @@ from contextlib import suppress
 
 from fake_e2b.backend.envd import SYSTEM_PATH
 from fake_e2b.domain.downloads import PROGRAMS, Download, NetworkMode, download_of
-from fake_e2b.domain.ports import Guest, parents
+from fake_e2b.domain.file_ports import parents
+from fake_e2b.domain.ports import Guest
 from fake_e2b.domain.services import SERVICES, services_of
 from fake_e2b.domain.stubs.call import Command
 from fake_e2b.domain.stubs.rule import StubAnswer

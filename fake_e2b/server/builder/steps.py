@@ -16,7 +16,8 @@ from dataclasses import dataclass, replace
 from fake_e2b.backend.spawning import go_reason
 from fake_e2b.domain.build import BuildFailedError, Context, Step
 from fake_e2b.domain.envd_errors import EnvdError
-from fake_e2b.domain.ports import Guest, parents
+from fake_e2b.domain.file_ports import parents
+from fake_e2b.domain.ports import Guest
 from fake_e2b.domain.services import SERVICES
 from fake_e2b.domain.user import ROOT, User
 from fake_e2b.server.builder.archives import Archives

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
-from fake_e2b.domain.ports import Files, parents
+from fake_e2b.domain.file_ports import Files, parents
 from fake_e2b.domain.user import ROOT, User
 from fake_e2b.server.builder.inspect_archive import (
     CHUNK,

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from fake_e2b.backend.volume_content import VolumeContent
+from fake_e2b.domain.file_ports import FILE_MODE, ByteFile, Files
 from fake_e2b.domain.forms import write
-from fake_e2b.domain.ports import FILE_MODE, ByteFile, Files
 from fake_e2b.domain.seed.forms import FileForm
 from fake_e2b.domain.user import USER
 from fake_e2b.domain.volume import FILE_MODE as VOLUME_FILE_MODE

@@ -13,7 +13,7 @@ from fake_e2b.backend.files import ensure_folder
 from fake_e2b.backend.spawning import Command
 from fake_e2b.backend.volume_content import VolumeContent
 from fake_e2b.domain.errors import UsageError
-from fake_e2b.domain.ports import FILE_MODE
+from fake_e2b.domain.file_ports import FILE_MODE
 from fake_e2b.domain.process import ProcessExit
 from fake_e2b.domain.seed.forms import FileForm
 from fake_e2b.server.process_reader import Reader, status_of

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from fake_e2b.domain.entry import Change, FilesystemEvent
-from fake_e2b.domain.ports import Watch
+from fake_e2b.domain.file_ports import Watch
 from fake_e2b.runtime.inotify import IS_AVAILABLE
 from fake_e2b.runtime.watch import WatchHub
 
