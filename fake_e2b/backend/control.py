@@ -8,6 +8,7 @@ from fake_e2b.backend.accounts import Accounts
 from fake_e2b.backend.administration import Administration
 from fake_e2b.backend.api_keys import ApiKeys
 from fake_e2b.backend.build_requests import Building, BuildRequests
+from fake_e2b.backend.build_reservations import BuildReservations
 from fake_e2b.backend.deliveries import Deliveries
 from fake_e2b.backend.dockerfile_builds import DockerfileBuilds
 from fake_e2b.backend.egress import Egress
@@ -118,13 +119,19 @@ class ControlBackend:
         self.build_requests = BuildRequests(
             templates=self.templates,
             catalog=self.catalog,
-            ids=ids,
             clock=clock,
             building=building,
             release=runtime.release,
+        )
+        self.build_reservations = BuildReservations(
+            templates=self.templates,
+            ids=ids,
+            clock=clock,
             most_builds=settings.concurrent_builds,
         )
-        self.dockerfile_builds = DockerfileBuilds(self.build_requests, self.templates, self.catalog)
+        self.dockerfile_builds = DockerfileBuilds(
+            self.build_reservations, self.build_requests, self.templates, self.catalog
+        )
         self.templates.on_removed = self.build_requests.cancel_of
         self.metrics = Metrics(store, clock)
         self.logs = Logs(clock, records)

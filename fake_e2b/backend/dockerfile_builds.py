@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fake_e2b.backend.build_requests import BuildRequests, Requested, Wanted
+from fake_e2b.backend.build_requests import BuildRequests
+from fake_e2b.backend.build_reservations import BuildReservations, Requested, Wanted
 from fake_e2b.backend.template_catalog import TemplateCatalog, check_team
 from fake_e2b.backend.templates import Templates
 from fake_e2b.domain.build import BuildFailedError, DockerfileRequest, Order
@@ -35,8 +36,13 @@ class DockerfileBuilds:
     """Takes the requests; from its start on such a build is like any other."""
 
     def __init__(
-        self, requests: BuildRequests, templates: Templates, catalog: TemplateCatalog
+        self,
+        reservations: BuildReservations,
+        requests: BuildRequests,
+        templates: Templates,
+        catalog: TemplateCatalog,
     ) -> None:
+        self._reservations = reservations
         self._requests = requests
         self._templates = templates
         self._catalog = catalog
@@ -45,7 +51,7 @@ class DockerfileBuilds:
         """Reserve the first build of a new template.
 
         Raises:
-            ControlError: TEAM_MISMATCH, ALIAS_OF_OTHER; as `BuildRequests.request`.
+            ControlError: TEAM_MISMATCH, ALIAS_OF_OTHER; as `BuildReservations.request`.
         """
         return self._reserve(team, None, wanted)
 
@@ -80,14 +86,14 @@ class DockerfileBuilds:
         check_team(team, wanted.team_id)
         alias = None
         if wanted.alias is not None:
-            alias = self._requests.reference(team, wanted.alias).name
+            alias = self._reservations.reference(team, wanted.alias).name
             owner = self._templates.owned(team, alias)
             if owner is not None and owner is not template:
                 raise ControlError(ControlKind.ALIAS_OF_OTHER, alias=alias)
             if owner is None and self._templates.is_id(alias):
                 raise ControlError(ControlKind.ALIAS_IS_AN_ID, alias=alias)
         size = Wanted(alias or "", cpu_count=wanted.cpu_count, memory_mb=wanted.memory_mb)
-        made = self._requests.reserve(team, template, alias, [DEFAULT_TAG], size)
+        made = self._reservations.reserve(team, template, alias, [DEFAULT_TAG], size)
         if alias is not None and alias not in made.template.aliases:
             self._templates.rename(made.template, alias)
         made.build.dockerfile = wanted.dockerfile

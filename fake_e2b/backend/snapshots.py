@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from fake_e2b.backend.lifecycle import Lifecycle
 from fake_e2b.backend.moments import Moment
 from fake_e2b.backend.store import Record, Store
-from fake_e2b.backend.templates import Templates
+from fake_e2b.backend.templates import Templates, own_reference
 from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.ids import IdSource, SandboxID
@@ -23,11 +23,9 @@ from fake_e2b.domain.team import Team
 from fake_e2b.domain.template import (
     DEFAULT_TAG,
     Assignment,
-    BadReferenceError,
     Build,
     Template,
     TemplateReference,
-    parse_reference,
 )
 
 
@@ -94,7 +92,7 @@ class Snapshots:
         """
         if short_id(text) is None:
             raise ControlError(ControlKind.INVALID_SANDBOX_ID)
-        reference = None if name is None else _own_reference(team, name)
+        reference = None if name is None else own_reference(team, name)
         record = self._find(team, text)
         state = record.sandbox.state
         if state is State.PAUSED:
@@ -229,7 +227,7 @@ class _Wanted:
 
     @classmethod
     def of(cls, team: Team, text: str) -> _Wanted:
-        reference = _own_reference(team, text)
+        reference = own_reference(team, text)
         # `x:default` asks for that tag, which a reference does not tell from none.
         return cls(reference.name, (reference.tag or DEFAULT_TAG) if ":" in text else None)
 
@@ -240,18 +238,6 @@ class _Wanted:
         if self.tag is None:
             return _shown_tag(template)
         return self.tag if self.tag in template.builds else None
-
-
-def _own_reference(team: Team, text: str) -> TemplateReference:
-    try:
-        reference = parse_reference(text)
-    except BadReferenceError as error:
-        raise ControlError(ControlKind.BAD_SNAPSHOT_NAME, reason=error.args[0]) from error
-    if reference.namespace not in (None, team.slug):
-        raise ControlError(
-            ControlKind.FOREIGN_NAMESPACE, namespace=reference.namespace, slug=team.slug
-        )
-    return reference
 
 
 def _source(text: str | None) -> SandboxID | None:

@@ -348,6 +348,23 @@ class Templates:
         return template.template_id if template is not None and usable else None
 
 
+def own_reference(team: Team, text: str) -> TemplateReference:
+    """A name that the team may give.
+
+    Raises:
+        ControlError: BAD_SNAPSHOT_NAME, FOREIGN_NAMESPACE.
+    """
+    try:
+        reference = parse_reference(text)
+    except BadReferenceError as error:
+        raise ControlError(ControlKind.BAD_SNAPSHOT_NAME, reason=error.args[0]) from error
+    if reference.namespace not in (None, team.slug):
+        raise ControlError(
+            ControlKind.FOREIGN_NAMESPACE, namespace=reference.namespace, slug=team.slug
+        )
+    return reference
+
+
 def _is_of(team: Team, template: Template) -> bool:
     return template.team_id == team.team_id
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from fake_e2b.backend.build_requests import Requested, Wanted
+from fake_e2b.backend.build_reservations import Requested, Wanted
 from fake_e2b.control_plane.call import Call, json_answer
 from fake_e2b.control_plane.http import Answer
 from fake_e2b.domain.build import Level, LogLine, Order, Step
@@ -28,7 +28,7 @@ async def request(call: Call) -> Answer:
         cpu_count=body.cpu_count or 2,
         memory_mb=body.memory_mb or 1024,
     )
-    return _requested(call.backend.build_requests.request(call.team, wanted))
+    return _requested(call.backend.build_reservations.request(call.team, wanted))
 
 
 async def request_v2(call: Call) -> Answer:
@@ -37,7 +37,7 @@ async def request_v2(call: Call) -> Answer:
     wanted = Wanted(
         name=body.alias, cpu_count=body.cpu_count or 2, memory_mb=body.memory_mb or 1024
     )
-    return _requested(call.backend.build_requests.request(call.team, wanted))
+    return _requested(call.backend.build_reservations.request(call.team, wanted))
 
 
 def _requested(made: Requested) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fake_e2b.backend.build_requests import Requested
+from fake_e2b.backend.build_reservations import Requested
 from fake_e2b.backend.dockerfile_builds import DockerfileWanted
 from fake_e2b.control_plane.call import Call, json_answer
 from fake_e2b.control_plane.http import Answer
