@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Coroutine, Set
 from typing import Any, Literal, Protocol
 
-from fake_e2b.backend.admission import CreateRequest, admit, check_timeout
+from fake_e2b.backend.admission import CreateRequest, check_timeout
 from fake_e2b.backend.changes import Changes, parsed_id, refusal
+from fake_e2b.backend.creation import Creation
 from fake_e2b.backend.entrance import Entrance
 from fake_e2b.backend.expiry import Expired, Expiry
 from fake_e2b.backend.fates import Fates
@@ -35,7 +36,6 @@ from fake_e2b.domain.ports import Event, Runtime
 from fake_e2b.domain.records import Records
 from fake_e2b.domain.sandbox import SHOWN_AS, OnTimeout, Sandbox, State
 from fake_e2b.domain.team import Team
-from fake_e2b.domain.template import Build, Template
 
 FileOperation = Literal["read", "write"]
 MAX_WAITS = 3
@@ -102,10 +102,6 @@ class Sandboxes:
     ) -> None:
         self._store = store
         self._clock = clock
-        self._ids = ids
-        self._templates = templates
-        self._builds = builds
-        self._volumes = volumes
         self._sign = sign
         self._together = together
         self._lifecycle = Lifecycle(
@@ -120,6 +116,14 @@ class Sandboxes:
             records=records,
         )
         self._fates = fates
+        self._creation = Creation(
+            clock=clock,
+            ids=ids,
+            templates=templates,
+            builds=builds,
+            volumes=volumes,
+            lifecycle=self._lifecycle,
+        )
         self.forks = Forks(find=self._find, ids=ids, lifecycle=self._lifecycle, together=together)
         self.snapshots = Snapshots(
             find=self._find,
@@ -139,63 +143,9 @@ class Sandboxes:
         """A new running sandbox.
 
         Raises:
-            ControlError: The first check that fails, see `fake_e2b.backend.admission`.
+            ControlError: As `Creation.create`.
         """
-        template, build = self._templates.resolve(team, request.template)
-        network = admit(
-            request,
-            team,
-            template,
-            has_volume=lambda name: self._volumes.find(team.team_id, name) is not None,
-        )
-        sandbox = self._new_sandbox(team, template, build, request, network)
-        base = await self._builds.layer(build)
-        await self._lifecycle.launch(sandbox, team, request.timeout_s, base=base)
-        template.spawned += 1
-        template.last_spawned_at_ns = sandbox.started_at_ns
-        return sandbox
-
-    def _new_sandbox(
-        self,
-        team: Team,
-        template: Template,
-        build: Build,
-        request: CreateRequest,
-        network: dict[str, Any] | None,
-    ) -> Sandbox:
-        sandbox_id = self._ids.sandbox_id()
-        is_private = network is not None and network["allowPublicTraffic"] is False
-        now_ns = self._clock.now_ns()
-        return Sandbox(
-            sandbox_id=sandbox_id,
-            template_id=template.template_id,
-            team_id=team.team_id,
-            alias=template.alias,
-            started_at_ns=now_ns,
-            end_at_ns=now_ns,
-            created_timeout_s=request.timeout_s,
-            cpu_count=build.cpu_count,
-            memory_mb=build.memory_mb,
-            disk_size_mb=build.disk_size_mb,
-            envd_version=template.envd_version,
-            envd_access_token=self._ids.envd_access_token(sandbox_id) if request.secure else None,
-            traffic_access_token=(
-                self._ids.traffic_access_token(sandbox_id) if is_private else None
-            ),
-            metadata=None if request.metadata is None else dict(request.metadata),
-            env_vars=dict(request.env_vars),
-            on_timeout=OnTimeout.PAUSE if request.auto_pause else OnTimeout.KILL,
-            auto_pause_memory=request.auto_pause_memory,
-            auto_resume=request.auto_resume,
-            allow_internet_access=request.allow_internet_access,
-            network=network,
-            iam_tokens={name: dict(token) for name, token in request.iam_tokens.items()},
-            volume_mounts=[dict(mount) for mount in request.volume_mounts],
-            mounts=self._volumes.mounts(team, request.volume_mounts),
-            limits=template.limits,
-            setup=build.setup,
-            build_id=build.build_id,
-        )
+        return await self._creation.create(team, request)
 
     def detail(self, team: Team, text: str) -> Sandbox:
         """The sandbox as it is.
