@@ -37,9 +37,11 @@ from fake_e2b.backend.volumes import Volumes
 from fake_e2b.backend.webhooks import Webhooks
 from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.ids import IdSource
-from fake_e2b.domain.ports import Event, Host, LayerID, Recovered, Runtime
+from fake_e2b.domain.ports import Event, Host, LayerID, Recovered, Remembered, Runtime
 from fake_e2b.domain.recipe import Recipe
 from fake_e2b.domain.records import NoRecords, Records
+from fake_e2b.domain.sandbox import Sandbox
+from fake_e2b.domain.volume import Volume
 
 
 async def _at_once(seconds: float) -> None:
@@ -235,14 +237,17 @@ class ControlBackend:
             UsageError: The files are another runtime's.
             OSError: They cannot be read.
         """
+        volumes, paused = self._records.all(Volume), self._records.all(Sandbox)
         found = await self._runtime.recover(
-            layers=[*self.templates.layers(), *layers],
-            volumes=[each.volume_id for each in self.volumes.recorded()],
-            sandboxes=[each.sandbox_id for each in self.sandboxes.recorded()],
+            Remembered(
+                [*self.templates.layers(), *layers],
+                [each.volume_id for each in volumes],
+                [each.sandbox_id for each in paused],
+            )
         )
         self.templates.drop_all_but(found.layers)
-        self.volumes.restore(found.volumes)
-        self.sandboxes.restore(found.sandboxes)
+        self.volumes.restore(volumes, found.volumes)
+        self.sandboxes.restore(paused, found.sandboxes)
         return found
 
     async def close(self) -> None:

@@ -9,7 +9,7 @@ Fact: control.states
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Set
+from collections.abc import Awaitable, Callable, Sequence, Set
 from contextlib import suppress
 from typing import NoReturn
 
@@ -387,18 +387,14 @@ class Lifecycle:
         self._store.clear()
         self.deadlines.clear()
 
-    def restore(self, found: Set[str]) -> None:
+    def restore(self, recorded: Sequence[Sandbox], found: Set[str]) -> None:
         """Have the paused sandboxes that were recorded and have their files; memory is gone."""
-        for sandbox in self._records.all(Sandbox):
+        for sandbox in recorded:
             if sandbox.sandbox_id in found:
                 sandbox.paused_memory = False
                 self._store.add(Record(sandbox, None))
             else:
                 self._records.forget(sandbox)
-
-    def recorded(self) -> list[Sandbox]:
-        """The paused sandboxes of an earlier server."""
-        return self._records.all(Sandbox)
 
     async def close(self, together: Together) -> None:
         """Kill what runs; what is paused stays, where there are records of it.

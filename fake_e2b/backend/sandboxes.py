@@ -5,7 +5,7 @@ Fact: control.states.requests
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine, Set
+from collections.abc import Awaitable, Callable, Coroutine, Sequence, Set
 from typing import Any, Literal, Protocol
 
 from fake_e2b.backend.admission import CreateRequest, check_timeout
@@ -387,13 +387,9 @@ class Sandboxes:
         """Kill or pause the sandboxes whose time is up; see `Expiry.run_due`."""
         return self._expiry.run_due()
 
-    def recorded(self) -> list[Sandbox]:
-        """The paused sandboxes of an earlier server."""
-        return self._lifecycle.recorded()
-
-    def restore(self, found: Set[str]) -> None:
-        """Have those of them again that have their files."""
-        self._lifecycle.restore(found)
+    def restore(self, recorded: Sequence[Sandbox], found: Set[str]) -> None:
+        """Have the paused sandboxes of an earlier server again that have their files."""
+        self._lifecycle.restore(recorded, found)
 
     async def close(self) -> None:
         """Kill what runs; forget the rest, or leave it to a later server."""

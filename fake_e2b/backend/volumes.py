@@ -178,13 +178,9 @@ class Volumes:
             raise VolumeError(VolumeKind.VOLUME_GONE)
         return VolumeContent(files)
 
-    def recorded(self) -> Sequence[Volume]:
-        """Those of an earlier server."""
-        return self._records.all(Volume)
-
-    def restore(self, found: Mapping[VolumeID, VolumeFiles]) -> None:
+    def restore(self, recorded: Sequence[Volume], found: Mapping[VolumeID, VolumeFiles]) -> None:
         """Have what was recorded and has its files."""
-        for volume in self.recorded():
+        for volume in recorded:
             if volume.volume_id in found:
                 self._files[volume.volume_id] = found[volume.volume_id]
                 self._by_id[volume.volume_id] = volume

@@ -237,6 +237,21 @@ class Guest(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Remembered:
+    """What of an earlier run is to be found again.
+
+    Attributes:
+        layers: As often as they are held from now on.
+        volumes: With what is in them.
+        sandboxes: Those that were preserved; `boot` follows, or `discard`.
+    """
+
+    layers: Sequence[LayerID] = ()
+    volumes: Sequence[VolumeID] = ()
+    sandboxes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Recovered:
     """What of an earlier run was found again, whole."""
 
@@ -335,19 +350,8 @@ class Runtime(Protocol):
         """End what `preserve` began; before the guest goes on, or is booted."""
         ...
 
-    async def recover(
-        self,
-        *,
-        layers: Sequence[LayerID],
-        volumes: Sequence[VolumeID],
-        sandboxes: Sequence[str],
-    ) -> Recovered:
+    async def recover(self, remembered: Remembered) -> Recovered:
         """Find what an earlier run has left, before anything is made; the rest of it is removed.
-
-        Args:
-            layers: As often as they are held from now on.
-            volumes: With what is in them.
-            sandboxes: Those that were preserved; `boot` follows, or `discard`.
 
         Raises:
             RuntimeUnavailableError: The files are another runtime's.

@@ -39,8 +39,6 @@ class AgentGuest:
 
     Subclasses say where sandbox paths are, and bring the agent up.
 
-    Attributes:
-        last_owners: What `recorded_owners` of its files said when it was stopped.
     """
 
     def __init__(
@@ -53,7 +51,7 @@ class AgentGuest:
         self._agent_locks: dict[str, asyncio.Lock] = {}
         self._dead = False
         self._is_full = False
-        self.last_owners: dict[str, str] = {}
+        self._last_owners: Mapping[str, str] = {}
         self._on_death: Callable[[], None] = lambda: None
         self._meter = UsageMeter(time.monotonic)
         self._doorway: Doorway | None = None
@@ -282,9 +280,17 @@ class AgentGuest:
 
     async def stop(self) -> None:
         """End every program; the files stay for a later boot."""
-        if self.alive:
-            self.last_owners = self._files.recorded_owners()
+        self._last_owners = self.owners()
         await self.end()
+
+    def owners(self) -> Mapping[str, str]:
+        """Who owns what, by path, where the file system does not know; as it was stopped, too."""
+        return self._files.recorded_owners() if self.alive else self._last_owners
+
+    def restore_owners(self, owners: Mapping[str, str]) -> None:
+        """Take over what `owners` gave for the files that these are a copy of, or the same."""
+        self._last_owners = owners
+        self._files.restore_owners(owners)
 
     async def kill(self) -> None:
         """End every program and remove every file."""

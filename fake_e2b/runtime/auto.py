@@ -14,7 +14,7 @@ from fake_e2b.domain.errors import RuntimeUnavailableError
 from fake_e2b.domain.file_ports import VolumeFiles
 from fake_e2b.domain.ids import VolumeID
 from fake_e2b.domain.limits import NO_LIMITS, Limits
-from fake_e2b.domain.ports import Capability, Guest, LayerID, Recovered, Runtime
+from fake_e2b.domain.ports import Capability, Guest, LayerID, Recovered, Remembered, Runtime
 from fake_e2b.domain.volume import Mount
 from fake_e2b.runtime.isolated import IsolatedRuntime
 from fake_e2b.runtime.isolated.probe import explain
@@ -126,16 +126,9 @@ class AutoRuntime:
         """See `Runtime.take_back`."""
         await (self._chosen or await self.decided()).take_back(sandbox_id)
 
-    async def recover(
-        self,
-        *,
-        layers: Sequence[LayerID],
-        volumes: Sequence[VolumeID],
-        sandboxes: Sequence[str],
-    ) -> Recovered:
+    async def recover(self, remembered: Remembered) -> Recovered:
         """See `Runtime.recover`."""
-        runtime = self._chosen or await self.decided()
-        return await runtime.recover(layers=layers, volumes=volumes, sandboxes=sandboxes)
+        return await (self._chosen or await self.decided()).recover(remembered)
 
     async def capture(self, sandbox_id: str) -> LayerID:
         """See `Runtime.capture`."""

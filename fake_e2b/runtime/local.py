@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from fake_e2b.domain.file_ports import VolumeFiles
 from fake_e2b.domain.ids import VolumeID
 from fake_e2b.domain.limits import NO_LIMITS, Limits
-from fake_e2b.domain.ports import Capability, Joining, LayerID, Recovered
+from fake_e2b.domain.ports import Capability, Joining, LayerID, Recovered, Remembered
 from fake_e2b.domain.process import SpawnRequest
 from fake_e2b.domain.user import User
 from fake_e2b.domain.volume import Mount
@@ -27,10 +27,11 @@ from fake_e2b.runtime.descriptors import for_a_guest
 from fake_e2b.runtime.files import RootedFiles
 from fake_e2b.runtime.guest.helper import Helper
 from fake_e2b.runtime.guest.sudo import sudo_script
-from fake_e2b.runtime.lasting import KeptGuest, guest_name, volume_name
+from fake_e2b.runtime.lasting import KeptGuest, guest_name
 from fake_e2b.runtime.layers import Layer, Layers
 from fake_e2b.runtime.local_mounts import link_volumes, unlink_volumes
 from fake_e2b.runtime.ownership import RecordedOwnership
+from fake_e2b.runtime.recovery import recover
 from fake_e2b.runtime.resolve import FOLDER
 from fake_e2b.runtime.run_folder import RunFolder
 from fake_e2b.runtime.spares import Spares
@@ -256,7 +257,7 @@ class LocalRuntime:
             try:
                 await self._copy(self.layers.path(base), root)
                 guest = self._guest(sandbox_id)
-                guest.files.restore_owners(self.layers[base].owners)
+                guest.restore_owners(self.layers[base].owners)
             except OSError:
                 self.remove(sandbox_id)
                 raise
@@ -279,7 +280,7 @@ class LocalRuntime:
         """A copy of a guest's files."""
         layer_id = self.layers.new_id()
         guest = self._guests[sandbox_id]
-        owners = guest.files.recorded_owners() if guest.alive else {}
+        owners = guest.owners()
         await self._copy(self._root(sandbox_id), self.layers.path(layer_id))
         unlink_volumes(self.layers.path(layer_id), guest.linked)
         self.layers.add(layer_id, Layer(owners=owners))
@@ -314,7 +315,7 @@ class LocalRuntime:
         guest = self._guest(sandbox_id)
         recovered = self._recovered.pop(sandbox_id, None)
         if recovered is not None:
-            guest.files.restore_owners(recovered.owners)
+            guest.restore_owners(recovered.owners)
         return guest
 
     def _guest(self, sandbox_id: str) -> LocalGuest:
@@ -358,8 +359,7 @@ class LocalRuntime:
             guest = self._guests.get(sandbox_id)
             if guest is None:
                 raise FileNotFoundError(2, "the sandbox has no files", sandbox_id)
-            owners = guest.files.recorded_owners() if guest.alive else guest.last_owners
-            kept = KeptGuest(owners, mounts=tuple(self._mounts[sandbox_id]))
+            kept = KeptGuest(guest.owners(), mounts=tuple(self._mounts[sandbox_id]))
         lasting.note(name, kept.written())
         os.rename(self._root(sandbox_id), lasting.folder(name))
 
@@ -371,30 +371,20 @@ class LocalRuntime:
             os.rename(lasting.folder(name), self._root(sandbox_id))
             lasting.forget(name)
 
-    async def recover(
-        self,
-        *,
-        layers: Sequence[LayerID],
-        volumes: Sequence[VolumeID],
-        sandboxes: Sequence[str],
-    ) -> Recovered:
+    async def recover(self, remembered: Remembered) -> Recovered:
         """Find what an earlier run has left."""
         assert self._run is not None
         lasting = self._run.lasting
-        if lasting is None:
-            return Recovered()
-        lasting.claim(self.name)
-        self.layers.begin_after(os.listdir(lasting.path))
-        found_layers = self.layers.recover_all(layers)
-        found_volumes = self.volumes.recover_all(volumes)
-        for sandbox_id in sandboxes:
-            note = lasting.noted(guest_name(sandbox_id))
-            if note is not None:
-                kept = self._recovered[sandbox_id] = KeptGuest.read(note)
-                self._mounts[sandbox_id] = kept.mounts
-        found = frozenset(self._recovered)
-        lasting.sweep({*self.layers, *map(volume_name, found_volumes), *map(guest_name, found)})
-        return Recovered(found_layers, found_volumes, found)
+        return recover(lasting, self.layers, self.volumes, remembered, self.name, self._adopt)
+
+    def _adopt(self, sandbox_id: str) -> bool:
+        assert self._run is not None
+        assert self._run.lasting is not None
+        note = self._run.lasting.noted(guest_name(sandbox_id))
+        if note is not None:
+            kept = self._recovered[sandbox_id] = KeptGuest.read(note)
+            self._mounts[sandbox_id] = kept.mounts
+        return note is not None
 
     async def close(self) -> None:
         """Kill all guests and remove everything; twice is fine."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from fake_e2b.domain.errors import RuntimeUnavailableError
 from fake_e2b.domain.file_ports import parents
 from fake_e2b.domain.ids import VolumeID
 from fake_e2b.domain.limits import Limits
-from fake_e2b.domain.ports import Guest, LayerID, Runtime
+from fake_e2b.domain.ports import Guest, LayerID, Recovered, Remembered, Runtime
 from fake_e2b.domain.user import ROOT, USER
 from fake_e2b.domain.volume import Mount
 from fake_e2b.runtime.local import LocalRuntime
@@ -68,13 +68,11 @@ def read(guest: Guest, path: str) -> bytes:
 
 async def recover(
     runtime: Runtime,
-    layers: list[LayerID] | None = None,
-    volumes: list[VolumeID] | None = None,
-    sandboxes: list[str] | None = None,
-):
-    return await runtime.recover(
-        layers=layers or [], volumes=volumes or [], sandboxes=sandboxes or []
-    )
+    layers: Sequence[LayerID] = (),
+    volumes: Sequence[VolumeID] = (),
+    sandboxes: Sequence[str] = (),
+) -> Recovered:
+    return await runtime.recover(Remembered(layers, volumes, sandboxes))
 
 
 @pytest.mark.parametrize("pause", ["frozen", "stopped"])
@@ -96,6 +94,22 @@ async def test_a_paused_guest_has_its_files_after_the_next_start(next_run, pause
     assert again.files.stat("/home/user/roots").owner == "root"
     assert again.files.stat("/home/user/mine").owner == "user"
     assert (await run(again, *shell("cat mine"))).stdout == "mine"
+
+
+async def test_who_owns_what_after_the_next_start_counts_from_then_on(next_run):
+    first = await next_run()
+    guest = await first.create(ONE)
+    write(guest, "/home/user/a", b"", ROOT)
+    await guest.stop()
+    await first.preserve(ONE)
+
+    second = await next_run()
+    await recover(second, sandboxes=[ONE])
+    await second.take_back(ONE)
+    guest = await second.boot(ONE)
+    guest.files.chown("/home/user/a", USER)
+    await guest.stop()
+    assert (await second.boot(ONE)).files.stat("/home/user/a").owner == "user"
 
 
 async def test_programs_go_on_where_files_were_preserved_meanwhile(next_run, tmp_path):

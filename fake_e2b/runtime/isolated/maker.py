@@ -47,7 +47,8 @@ class Place:
         as_others: Its files are those of all others of which this is said, to their age.
         disk: Where its files really are while it runs with a limited disk.
         group: Its control group while it runs with a limited memory.
-        owners: Who owned what as it stopped, where the file system does not know.
+        owners: Who owned what when an earlier run ended, where the file system does not know;
+            empty once a guest has taken them over.
         kept_as: The name under which its files outlive the run; None as long as they do not.
     """
 

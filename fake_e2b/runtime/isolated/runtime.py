@@ -11,7 +11,7 @@ from dataclasses import replace
 from fake_e2b.domain.file_ports import VolumeFiles
 from fake_e2b.domain.ids import VolumeID
 from fake_e2b.domain.limits import NO_LIMITS, Limits
-from fake_e2b.domain.ports import Capability, LayerID, Recovered
+from fake_e2b.domain.ports import Capability, LayerID, Recovered, Remembered
 from fake_e2b.domain.user import BUILT_IN_USERS
 from fake_e2b.domain.volume import Mount
 from fake_e2b.runtime.delegate.client import DelegatedTrees, FileService
@@ -24,8 +24,9 @@ from fake_e2b.runtime.isolated.guest import IsolatedGuest
 from fake_e2b.runtime.isolated.identity import IdMode, Ids, find_ids
 from fake_e2b.runtime.isolated.layer import exposed_folders, write_layer
 from fake_e2b.runtime.isolated.maker import GuestMaker, Place
-from fake_e2b.runtime.lasting import guest_name, volume_name
+from fake_e2b.runtime.lasting import guest_name
 from fake_e2b.runtime.layers import Layers
+from fake_e2b.runtime.recovery import recover
 from fake_e2b.runtime.run_folder import RunFolder
 from fake_e2b.runtime.spares import Spares
 from fake_e2b.runtime.trees import Trees
@@ -197,7 +198,7 @@ class IsolatedRuntime:
         layers, place = self.layers, self._places[sandbox_id]
         layer_id, base = layers.new_id(), place.base
         guest = self._guests.get(place)
-        owners = guest.files.recorded_owners() if guest is not None and guest.alive else {}
+        owners = place.owners if guest is None else guest.owners()
         if base is not None:
             layers.hold(base)
         try:
@@ -251,7 +252,7 @@ class IsolatedRuntime:
                     raise
             else:
                 place, guest = await self._stand_on(base, sandbox_id, limits, mounts)
-            guest.files.restore_owners(layers[base].owners)
+            guest.restore_owners(layers[base].owners)
             return place, guest
         finally:
             layers.drop(base)
@@ -290,7 +291,8 @@ class IsolatedRuntime:
         """A guest on the files that `Guest.stop` left."""
         place = self._places[sandbox_id]
         guest = self._guests[place] = await self._making.bring_up(place)
-        guest.files.restore_owners(place.owners)
+        owners, place.owners = place.owners, {}  # from here on the guest knows better
+        guest.restore_owners(owners)
         return guest
 
     async def discard(self, sandbox_id: str) -> None:
@@ -302,9 +304,7 @@ class IsolatedRuntime:
         """Let the files of a guest outlive this run."""
         place = self._place(sandbox_id)
         guest = self._guests.get(place)
-        owners = place.owners
-        if guest is not None:
-            owners = guest.files.recorded_owners() if guest.alive else guest.last_owners
+        owners = place.owners if guest is None else guest.owners()
         await self._making.preserve(place, guest_name(sandbox_id), owners)
 
     async def take_back(self, sandbox_id: str) -> None:
@@ -317,30 +317,19 @@ class IsolatedRuntime:
             raise FileNotFoundError(2, "the sandbox has no files", sandbox_id)
         return place
 
-    async def recover(
-        self,
-        *,
-        layers: Sequence[LayerID],
-        volumes: Sequence[VolumeID],
-        sandboxes: Sequence[str],
-    ) -> Recovered:
+    async def recover(self, remembered: Remembered) -> Recovered:
         """Find what an earlier run has left."""
         assert self._run is not None
         assert self._volumes is not None
+        maker = f"isolated, with {self._ids.mode.value}"
         lasting = self._run.lasting
-        if lasting is None:
-            return Recovered()
-        lasting.claim(f"isolated, with {self._ids.mode.value}")
-        self.layers.begin_after(os.listdir(lasting.path))
-        found_layers = self.layers.recover_all(layers)
-        found_volumes = self._volumes.recover_all(volumes)
-        for sandbox_id in sandboxes:
-            place = self._making.recover(guest_name(sandbox_id))
-            if place is not None:
-                self._places[sandbox_id] = place
-        found = frozenset(self._places)
-        lasting.sweep({*self.layers, *map(volume_name, found_volumes), *map(guest_name, found)})
-        return Recovered(found_layers, found_volumes, found)
+        return recover(lasting, self.layers, self._volumes, remembered, maker, self._adopt)
+
+    def _adopt(self, sandbox_id: str) -> bool:
+        place = self._making.recover(guest_name(sandbox_id))
+        if place is not None:
+            self._places[sandbox_id] = place
+        return place is not None
 
     def _remove_with_rights(self) -> None:
         """The helper was killed before it could remove what is not ours: let another one."""
