@@ -56,8 +56,7 @@ class Creation:
         sandbox = self._new_sandbox(team, template, build, request, network)
         base = await self._builds.layer(build)
         await self._lifecycle.launch(sandbox, team, request.timeout_s, base=base)
-        template.spawned += 1
-        template.last_spawned_at_ns = sandbox.started_at_ns
+        self._templates.note_start(template, sandbox.started_at_ns)
         return sandbox
 
     def _new_sandbox(

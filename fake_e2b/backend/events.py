@@ -8,12 +8,19 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 
 from fake_e2b.backend.moments import Change, LifecycleEvent, Moment
 from fake_e2b.domain.clock import SECOND_NS, Clock
-from fake_e2b.domain.event import EventData, EventType, Execution, SandboxEvent, egress_of
+from fake_e2b.domain.event import (
+    EventData,
+    EventType,
+    Execution,
+    KillReason,
+    SandboxEvent,
+    egress_of,
+)
 from fake_e2b.domain.ids import IdSource, SandboxID
 from fake_e2b.domain.records import Records
 from fake_e2b.domain.sandbox import Sandbox
@@ -116,12 +123,33 @@ class Events:
             listener(event)
 
     def restore(self) -> None:
-        """Have what was recorded; the runs that it tells of are over."""
+        """Have what was recorded; what still ran then was lost with its server."""
+        last: dict[SandboxID, SandboxEvent] = {}
         for event in self._records.all(SandboxEvent):
             self._shelves.add(event)
-            self._runs[event.sandbox_id] = _Run(event.execution_id, ended=True)
-            if event.type is EventType.KILLED:
-                del self._runs[event.sandbox_id]
+            last[event.sandbox_id] = event
+        for sandbox_id, event in last.items():
+            if event.type not in _ENDS and not self._ended_before(event):
+                self._keep(self._orphaned(event))
+            elif event.type is not EventType.KILLED:
+                self._runs[sandbox_id] = _Run(event.execution_id, ended=True)
+
+    def _ended_before(self, last: SandboxEvent) -> bool:
+        """Whether it was paused before its last event, an update for one."""
+        of_run = self._shelves.by_sandbox[last.sandbox_id]
+        return any(
+            each.type is EventType.PAUSED and each.execution_id == last.execution_id
+            for each in of_run
+        )
+
+    def _orphaned(self, last: SandboxEvent) -> SandboxEvent:
+        return replace(
+            last,
+            event_id=self._ids.uuid(),
+            type=EventType.KILLED,
+            at_ns=self._clock.now_ns(),
+            data=EventData(kill_reason=KillReason.ORPHANED),
+        )
 
     def _keep(self, event: SandboxEvent) -> None:
         self._shelves.add(event)

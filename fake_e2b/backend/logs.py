@@ -56,7 +56,6 @@ _MESSAGES = {
     Moment.UPDATED: "Sandbox updated",
     Moment.FAILED: "Sandbox failed",
 }
-_ENDS = (Moment.PAUSED, Moment.KILLED)
 _KIND = "log"
 
 
@@ -82,8 +81,7 @@ class Logs:
             fields["error"] = repr(event.cause)
         level = LogLevel.INFO if event.cause is None else LogLevel.ERROR
         self.append(event.sandbox, LogEntry(event.at_ns, level, message, fields))
-        if event.moment in _ENDS:
-            self._record(event.sandbox.sandbox_id)
+        self._record(event.sandbox.sandbox_id)
 
     def append(self, sandbox: Sandbox, entry: LogEntry) -> None:
         """Keep one entry; the oldest one goes when there are too many."""
@@ -97,7 +95,7 @@ class Logs:
         shelf.entries.append(entry)
 
     def _record(self, sandbox_id: SandboxID) -> None:
-        """Write down what a run has told, now that it is over."""
+        """Write down what is known of a sandbox by now."""
         if not self._records.last:
             return
         shelf = self._shelves[sandbox_id]

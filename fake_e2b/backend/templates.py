@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections.abc import Callable, Iterator, Set
+from contextlib import contextmanager, suppress
 
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.ids import IdSource, TeamID, TemplateID
@@ -36,6 +37,9 @@ Fact: control.templates.default
 """
 
 
+_GONE, _SPAWNED = "deleted template", "starts of a template"
+
+
 class Templates:
     """All templates of one fake.
 
@@ -45,7 +49,7 @@ class Templates:
         records: Where they are written down.
 
     Attributes:
-        on_removed: Is told of each template that goes, before it is gone.
+        on_removed: Is told of each template that has gone.
     """
 
     def __init__(self, ids: IdSource, now_ns: int, records: Records) -> None:
@@ -104,7 +108,11 @@ class Templates:
         What was given to the server before this one is not there; its ID and builds are known
         again once it is given to this one.
         """
+        self._gone.update(self._records.values(_GONE))
+        spawned = self._records.values(_SPAWNED)
         for template in self._records.all(Template):
+            if template.template_id in spawned:
+                template.spawned, template.last_spawned_at_ns = spawned[template.template_id]
             if template.is_default:
                 for alias in template.aliases:
                     self._replace_default(alias, template)
@@ -144,10 +152,34 @@ class Templates:
                 ]
                 self.keep(template)
 
+    def note_start(self, template: Template, at_ns: int) -> None:
+        """Count a sandbox that was made from a template; a record of its own, for it is small."""
+        template.spawned += 1
+        template.last_spawned_at_ns = at_ns
+        with suppress(OSError):  # the sandbox runs: it cannot be refused any more
+            self._records.put(_SPAWNED, template.template_id, [template.spawned, at_ns])
+
+    @contextmanager
+    def changing(self, template: Template) -> Iterator[None]:
+        """Around a change of a template, which is written down; else it has not happened."""
+        before = template.public, template.assignments[:], template.history[:]
+        had_bare_names, updated_at_ns = template.bare_names, template.updated_at_ns
+        try:
+            yield
+            self.keep(template)
+        except BaseException:
+            template.public, template.assignments, template.history = before
+            template.updated_at_ns = updated_at_ns
+            if template.bare_names and not had_bare_names:
+                template.bare_names = False
+                for alias in template.aliases:
+                    del self._by_name[None, alias]
+            raise
+
     def _replace_default(self, alias: str, template: Template) -> None:
         fresh = self._by_name.get((None, alias))
         if fresh is not None:
-            self._take_out(fresh)
+            self.take_out(fresh)
             self._lasting.remove(fresh)
             # What its sandboxes are is this version's to say, what they are called is not.
             for build in template.history:
@@ -166,14 +198,16 @@ class Templates:
 
     def remove(self, template: Template) -> None:
         """Forget a template and free its names."""
-        # Its builds end with it, which writes it down once more.
-        self.on_removed(template)
+        self._records.put(_GONE, template.template_id, True)
         self._records.forget(template)
-        self._take_out(template)
-
-    def _take_out(self, template: Template) -> None:
-        del self._by_id[template.template_id]
+        self._records.drop(_SPAWNED, template.template_id)
+        self.take_out(template)
         self._gone.add(template.template_id)
+        self.on_removed(template)  # its builds end, and find it gone
+
+    def take_out(self, template: Template) -> None:
+        """Know a template no longer, as if it had never been."""
+        del self._by_id[template.template_id]
         shelf = self._shelf(template.team_id, is_snapshot=template.is_snapshot)
         del shelf[bisect_left(shelf, _place(template))]
         for alias in template.aliases:

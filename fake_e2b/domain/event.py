@@ -43,6 +43,7 @@ class KillReason(StrEnum):
     ADMIN = "admin"
     UNKNOWN = "unknown"
     SEAL_FAILED = "seal_failed"
+    ORPHANED = "orphaned"
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,9 +103,12 @@ class Database:
         )
 
     def _all(self, kind: str) -> list[tuple[str, bytes]]:
-        return self._connection.execute(
-            "SELECT key, form FROM records WHERE kind = ? ORDER BY number", (kind,)
-        ).fetchall()
+        try:
+            return self._connection.execute(
+                "SELECT key, form FROM records WHERE kind = ? ORDER BY number", (kind,)
+            ).fetchall()
+        except sqlite3.Error as error:
+            raise UsageError(f"the records cannot be read: {error}") from error
 
     def keep(self, thing: Kept) -> None:
         """See `Records.keep`."""
@@ -138,8 +141,15 @@ class Database:
         self._write("DELETE FROM records WHERE kind = ? AND key = ?", (kind, key))
 
     def values(self, kind: str) -> Mapping[str, Any]:
-        """See `Records.values`."""
-        return {key: json.loads(text) for key, text in self._all(kind)}
+        """See `Records.values`.
+
+        Raises:
+            UsageError: As `all`.
+        """
+        try:
+            return {key: json.loads(text) for key, text in self._all(kind)}
+        except ValueError as error:
+            raise UsageError(f"a record of kind '{kind}' cannot be read: {error}") from error
 
     def clear(self) -> None:
         """See `Records.clear`."""

@@ -95,6 +95,29 @@ def test_what_was_made_is_there_after_the_next_start(served, number):
     assert Secret.get_info("token").version == 1
 
 
+def test_what_ran_is_told_as_lost_after_a_crash(served):
+    variables = served.start()
+    base = {"headers": {"X-API-Key": variables["E2B_API_KEY"]}, "timeout": 60}
+    sandbox = Sandbox.create()
+    made = sandbox.create_snapshot(name="snap")
+    from_it = Sandbox.create("snap")
+    paused = Sandbox.create()
+    paused.pause()
+    served.crash()
+    variables = served.start()
+
+    with httpx.Client(base_url=variables["E2B_API_URL"], **base) as client:
+        for each in (sandbox, from_it):
+            events = client.get(f"/events/sandboxes/{each.sandbox_id}").json()
+            assert events[0]["type"] == "sandbox.lifecycle.killed"
+            assert events[0]["eventData"]["kill_reason"] == "orphaned"
+            assert client.get(f"/v2/sandboxes/{each.sandbox_id}/logs").json()["logs"]
+        (newest, *_) = client.get(f"/events/sandboxes/{paused.sandbox_id}").json()
+        assert newest["type"] == "sandbox.lifecycle.paused"
+        template_id = Sandbox.create(made.snapshot_id).get_info().template_id
+        assert client.get(f"/templates/{template_id}").json()["spawnCount"] == 2
+
+
 def test_a_crash_in_the_middle_of_a_build(served):
     variables = served.start()
     template = Template().from_base_image().run_cmd("echo one > one").run_cmd("sleep 1000")

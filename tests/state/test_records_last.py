@@ -163,6 +163,22 @@ def test_what_was_added_starts_from_what_is_given_again(next_records):
         Sandbox.create("added")
 
 
+def test_ids_of_deleted_templates_stay_taken(next_records):
+    def ask_for(fake, name):
+        with pytest.raises(httpx.HTTPStatusError) as refused:
+            ask(fake, "POST", "/v3/templates", {"name": name})
+        return refused.value.response.status_code
+
+    fake = next_records()
+    template_id = ask(fake, "POST", "/v3/templates", {"name": "mine"})["templateID"]
+    ask(fake, "DELETE", f"/templates/{template_id}")
+    assert ask_for(fake, template_id) == 409
+    fake = next_records()
+    assert ask_for(fake, template_id) == 409
+    fake.reset()
+    assert ask(fake, "POST", "/v3/templates", {"name": template_id})
+
+
 def test_templates_of_the_platform_keep_their_ids(next_records):
     next_records()
     before = Sandbox.create().get_info().template_id
