@@ -54,7 +54,8 @@ class Accounts:
 
     def add_access_token(self, token: str) -> None:
         """Let a token stand for the user, over every reset."""
-        self._lasting[token] = replace(self._keep(token, "Default"))
+        made = self._access_tokens[token] = self._made(token, "Default")
+        self._lasting[token] = replace(made)
 
     def make_access_token(self, name: str) -> AccessToken:
         """A new one, until it is deleted or everything is reset.
@@ -67,9 +68,7 @@ class Accounts:
         if not self._takes_access_tokens:
             raise ControlError(ControlKind.NO_NEW_ACCESS_TOKENS)
         token = ACCESS_TOKEN_PREFIX + self._ids.hex_token(API_KEY_DIGITS)
-        made = self._keep(token, name)
-        self._records.keep(made)
-        return made
+        return self.take_access_token(token, name)
 
     def keep_all(self) -> None:
         """Write all tokens down, and which came with the server."""
@@ -88,19 +87,18 @@ class Accounts:
 
     def take_access_token(self, token: str, name: str) -> AccessToken:
         """One of the caller's choice, until it is deleted or everything is reset."""
-        made = self._keep(token, name)
+        made = self._made(token, name)
         self._records.keep(made)
+        self._access_tokens[token] = made
         return made
 
     def access_tokens(self) -> list[AccessToken]:
         """All of them, the oldest first."""
         return list(self._access_tokens.values())
 
-    def _keep(self, token: str, name: str) -> AccessToken:
+    def _made(self, token: str, name: str) -> AccessToken:
         token_id = self._ids.uuid_of(f"access token {token}")
-        made = AccessToken(token_id, token, name, self._clock.now_ns())
-        self._access_tokens[token] = made
-        return made
+        return AccessToken(token_id, token, name, self._clock.now_ns())
 
     def delete_access_token(self, text: str) -> None:
         """Refuse a token from now on.

@@ -5,6 +5,8 @@ Facts: teams.list, teams.api-keys
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fake_e2b.backend.teams import Teams
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.ids import TeamID
@@ -44,8 +46,8 @@ class ApiKeys:
             ControlError: BAD_API_KEY_ID, ID_NOT_FOUND.
         """
         made = self._find(team, _parsed(text))
+        self._teams.keep(replace(made, name=name))
         made.name = name
-        self._teams.keep(made)
 
     def delete(self, team: Team, text: str) -> None:
         """Refuse a key from now on.

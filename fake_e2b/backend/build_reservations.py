@@ -95,6 +95,7 @@ class BuildReservations:
         _check_size(wanted.cpu_count, wanted.memory_mb)
         self._check_quota(team, template, tags)
         now_ns = self._clock.now_ns()
+        is_new = template is None
         if template is None:
             template = Template(
                 template_id=self._ids.template_id(),
@@ -114,9 +115,14 @@ class BuildReservations:
             cpu_count=wanted.cpu_count,
             memory_mb=wanted.memory_mb,
         )
-        for tag in tags:
-            template.assign(Assignment(self._ids.uuid(), tag, build, now_ns))
-        self._templates.keep(template)
+        try:
+            with self._templates.changing(template):
+                for tag in tags:
+                    template.assign(Assignment(self._ids.uuid(), tag, build, now_ns))
+        except OSError:
+            if is_new:
+                self._templates.take_out(template)
+            raise
         return Requested(template, build, tags)
 
     def reference(self, team: Team, name: str) -> TemplateReference:

@@ -6,7 +6,7 @@ Facts: secrets.names, secrets.versions
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind
@@ -86,12 +86,15 @@ class Secrets:
         if not value or not is_fitting_metadata(metadata or {}):
             raise ControlError(ControlKind.SECRETS_BAD_REQUEST)
         secret = self.get(team, text)
-        secret.versions.append(value)
-        if metadata is not None:
-            secret.metadata = dict(metadata)
-        secret.updated_at_ns = self._clock.now_ns()
-        self._records.keep(secret)
-        return secret
+        changed = replace(
+            secret,
+            versions=[*secret.versions, value],
+            metadata=secret.metadata if metadata is None else dict(metadata),
+            updated_at_ns=self._clock.now_ns(),
+        )
+        self._records.keep(changed)
+        self._of(team.team_id)[secret.name] = changed
+        return changed
 
     def delete(self, team: Team, text: str) -> None:
         """Forget a secret with all its versions; its name is free.

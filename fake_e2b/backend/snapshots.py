@@ -122,19 +122,22 @@ class Snapshots:
             disk_size_mb=sandbox.disk_size_mb,
         )
         tag = (reference.tag if reference is not None else None) or DEFAULT_TAG
-        template = self._template_for(team, reference, sandbox)
-        template.assign(Assignment(self._ids.uuid(), tag, build, self._clock.now_ns()))
-        self._templates.keep(template)
+        known = None if reference is None else self._templates.owned(team, reference.name)
+        template = known or self._new_template(team, reference, sandbox)
+        try:
+            with self._templates.changing(template):
+                template.assign(Assignment(self._ids.uuid(), tag, build, self._clock.now_ns()))
+        except OSError as error:
+            if known is None:
+                self._templates.take_out(template)
+            await self._lifecycle.release(layer_id)
+            raise ControlError(ControlKind.SNAPSHOT_FAILED) from error
         self._lifecycle.tell(Moment.SNAPSHOTTED, sandbox)
         return Snapshot(template, tag)
 
-    def _template_for(
+    def _new_template(
         self, team: Team, reference: TemplateReference | None, sandbox: Sandbox
     ) -> Template:
-        if reference is not None:
-            owned = self._templates.owned(team, reference.name)
-            if owned is not None:
-                return owned
         template = Template(
             template_id=self._ids.template_id(),
             team_id=team.team_id,

@@ -90,7 +90,7 @@ class Teams:
             key = self._new_key()
         if not key.startswith(API_KEY_PREFIX) or not _HEX.fullmatch(key[len(API_KEY_PREFIX) :]):
             raise UsageError(f"an API key is e2b_ and an even number of hex digits, not {key!r}")
-        made = self._keep(team, key, "Default", None)
+        made = self._by_key[key] = self._made(team, key, "Default", None)
         self._lasting[key] = replace(made)
         return key
 
@@ -100,9 +100,7 @@ class Teams:
         Args:
             created_by: A user's ID.
         """
-        made = self._keep(team, self._new_key(), name, created_by)
-        self.keep(made)
-        return made
+        return self._issue(self._made(team, self._new_key(), name, created_by))
 
     def keep(self, made: ApiKey) -> None:
         """Write a key down as it is now."""
@@ -155,9 +153,7 @@ class Teams:
 
     def take_key(self, team: Team, key: str, name: str) -> ApiKey:
         """Let a key of the caller's choice stand for `team`, until everything is reset."""
-        made = self._keep(team, key, name, None)
-        self.keep(made)
-        return made
+        return self._issue(self._made(team, key, name, None))
 
     def find_key(self, key: str) -> ApiKey | None:
         """A key as it is kept; looking does not use it."""
@@ -175,12 +171,15 @@ class Teams:
     def _new_key(self) -> str:
         return API_KEY_PREFIX + self._ids.hex_token(API_KEY_DIGITS)
 
-    def _keep(self, team: Team, key: str, name: str, created_by: str | None) -> ApiKey:
+    def _made(self, team: Team, key: str, name: str, created_by: str | None) -> ApiKey:
         key_id = self._ids.uuid_of(f"API key {key}")
-        made = ApiKey(
+        return ApiKey(
             key_id, key, self._teams[team.team_id], name, self._clock.now_ns(), created_by
         )
-        self._by_key[key] = made
+
+    def _issue(self, made: ApiKey) -> ApiKey:
+        self.keep(made)
+        self._by_key[made.key] = made
         return made
 
     def keys_of(self, team: Team) -> list[ApiKey]:

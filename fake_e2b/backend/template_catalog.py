@@ -136,11 +136,11 @@ class TemplateCatalog:
             raise ControlError(ControlKind.TEMPLATE_FORBIDDEN, name=name)
         if public is None:
             return template
-        if public and claims_bare_name:
-            self._templates.claim_bare_names(template)
-        template.public = public
-        template.updated_at_ns = self._clock.now_ns()
-        self._templates.keep(template)
+        with self._templates.changing(template):
+            if public and claims_bare_name:
+                self._templates.claim_bare_names(template)
+            template.public = public
+            template.updated_at_ns = self._clock.now_ns()
         return template
 
     def check_alias(self, team: Team, text: str) -> Template:

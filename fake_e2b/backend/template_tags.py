@@ -82,9 +82,9 @@ class TemplateTags:
         build = template.find_build(tag)
         if build is None:
             raise ControlError(ControlKind.TARGET_NOT_FOUND, name=reference.identifier, tag=tag)
-        for each in cleaned:
-            template.assign(Assignment(self._ids.uuid(), each, build, self._clock.now_ns()))
-        self._templates.keep(template)
+        with self._templates.changing(template):
+            for each in cleaned:
+                template.assign(Assignment(self._ids.uuid(), each, build, self._clock.now_ns()))
         return build, cleaned
 
     def remove(self, team: Team, name: str, tags: Sequence[str]) -> None:
@@ -107,8 +107,8 @@ class TemplateTags:
             raise ControlError(ControlKind.DEFAULT_TAG_STAYS)
         template, found = self._templates.find(team, reference)
         template = self._own(team, template, found)
-        template.unassign(cleaned, self._clock.now_ns())
-        self._templates.keep(template)
+        with self._templates.changing(template):
+            template.unassign(cleaned, self._clock.now_ns())
 
     def list(self, team: Team, text: str) -> list[Assignment]:
         """The newest assignment of each tag, ready or not, in the order of the tags.

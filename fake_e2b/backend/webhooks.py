@@ -6,6 +6,8 @@ Fact: webhooks.rules
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 from fake_e2b.backend.deliveries import Deliveries
 from fake_e2b.domain.clock import Clock
@@ -112,12 +114,17 @@ class Webhooks:
         """
         webhook = self.get(team, webhook_id)
         check_webhook(url, events)
-        webhook.name = webhook.name if name is None else name
-        webhook.url = webhook.url if url is None else url
-        webhook.events = webhook.events if events is None else tuple(dict.fromkeys(events))
-        webhook.enabled = webhook.enabled if enabled is None else enabled
-        webhook.secret = webhook.secret if secret is None else secret
-        self._records.keep(webhook)
+        wanted = {
+            "name": name,
+            "url": url,
+            "events": None if events is None else tuple(dict.fromkeys(events)),
+            "enabled": enabled,
+            "secret": secret,
+        }
+        changes: dict[str, Any] = {key: each for key, each in wanted.items() if each is not None}
+        self._records.keep(replace(webhook, **changes))
+        for key, value in changes.items():
+            setattr(webhook, key, value)  # deliveries under way are of this very one
         return webhook
 
     def delete(self, team: Team, webhook_id: str) -> None:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from fake_e2b.backend.build_reservations import Wanted
 from fake_e2b.domain.control_errors import ControlError, ControlKind
+from fake_e2b.domain.event import EventType
+from fake_e2b.domain.ids import TeamID
 from fake_e2b.domain.records import Kept, NoRecords
 from fake_e2b.domain.sandbox import State
+from fake_e2b.domain.team import Team
 from tests.helpers.memory import World
 from tests.unit.backend.test_sandbox_states import create, kill, pause, resume
 
@@ -86,3 +91,88 @@ async def test_a_volume_that_cannot_be_written_leaves_its_name_free(
     assert world.runtime.volumes == set()
     disk.full = False
     assert (await world.backend.volumes.create(world.team, "data")).name == "data"
+
+
+def test_a_secret_that_cannot_be_written_has_its_value_of_before(world: World, disk: Disk) -> None:
+    secrets, team = world.backend.secrets, world.team
+    secrets.create(team, "token", "one", {"a": "b"})
+    disk.full = True
+    with pytest.raises(OSError, match="full"):
+        secrets.update(team, "token", "two", {})
+    with pytest.raises(OSError, match="full"):
+        secrets.delete(team, "token")
+    assert secrets.value(team.team_id, "token") == "one"
+    kept = secrets.get(team, "token")
+    assert (kept.version, kept.metadata) == (1, {"a": "b"})
+
+
+def test_keys_that_cannot_be_written_are_not_made_and_keep_their_names(
+    world: World, disk: Disk
+) -> None:
+    keys, accounts, team = world.backend.api_keys, world.backend.accounts, world.team
+    made = keys.create(team, "made", None)
+    before = [(each.key, each.name) for each in keys.of(team)]
+    tokens = accounts.access_tokens()
+    disk.full = True
+    with pytest.raises(OSError, match="full"):
+        keys.create(team, "other", None)
+    with pytest.raises(OSError, match="full"):
+        keys.rename(team, made.key_id, "renamed")
+    with pytest.raises(OSError, match="full"):
+        keys.delete(team, made.key_id)
+    with pytest.raises(OSError, match="full"):
+        accounts.make_access_token("other")
+    assert [(each.key, each.name) for each in keys.of(team)] == before
+    assert accounts.access_tokens() == tokens
+
+
+def test_a_webhook_that_cannot_be_written_is_as_it_was(world: World, disk: Disk) -> None:
+    webhooks, team = world.backend.webhooks, world.team
+    made = webhooks.create(
+        team,
+        name="n",
+        url="http://127.0.0.1/",
+        events=[EventType.CREATED],
+        enabled=True,
+        secret="s" * 32,
+    )
+    before = replace(made)
+    disk.full = True
+    with pytest.raises(OSError, match="full"):
+        webhooks.update(
+            team,
+            made.webhook_id,
+            name="m",
+            url="http://127.0.0.1/other",
+            events=None,
+            enabled=False,
+            secret=None,
+        )
+    assert webhooks.get(team, made.webhook_id) == before
+
+
+async def test_a_template_that_cannot_be_written_is_as_it_was(world: World, disk: Disk) -> None:
+    team, templates = world.team, world.backend.templates
+    sandbox = await create(world)
+    snapshot = await world.backend.sandboxes.snapshots.create(team, sandbox.sandbox_id, name="mine")
+    template = snapshot.template
+    template.is_snapshot = False  # what may be shown to everyone
+    layers = set(world.runtime.layers)
+    disk.full = True
+    with pytest.raises(OSError, match="full"):
+        world.backend.tags.assign(team, "mine", ["v1"])
+    with pytest.raises(OSError, match="full"):
+        world.backend.catalog.update(team, "mine", public=True, claims_bare_name=True)
+    with pytest.raises(OSError, match="full"):
+        world.backend.build_reservations.request(team, Wanted("fresh"))
+    with pytest.raises(ControlError) as refused:
+        await world.backend.sandboxes.snapshots.create(team, sandbox.sandbox_id, name="mine:v2")
+    assert refused.value.kind is ControlKind.SNAPSHOT_FAILED
+    assert world.runtime.layers == layers
+    assert list(template.tags) == ["default"]
+    assert not template.public
+    assert templates.owned(team, "fresh") is None
+    with pytest.raises(ControlError):
+        templates.resolve(Team(TeamID("other"), "other"), "mine")
+    disk.full = False
+    world.backend.build_reservations.request(team, Wanted("fresh"))
