@@ -21,7 +21,10 @@ T = TypeVar("T", bound=Kept)
 
 
 class Records(Protocol):
-    """Where they are kept. Failures are `OSError`s."""
+    """Where they are kept.
+
+    What cannot be written is an `OSError`, what cannot be read a `UsageError`.
+    """
 
     @property
     def last(self) -> bool:
