@@ -208,6 +208,34 @@ def test_what_is_exported_fills_a_fresh_fake_that_exports_the_same(fake, command
     assert (status, said) == (0, "nothing changed: all 12 are there already\n")
 
 
+def test_what_depends_on_a_later_teams_template_is_exported(fake, command, tmp_path):
+    first = wrote(
+        tmp_path,
+        """
+team = [{ slug = "acme" }, { slug = "zeta" }]
+template = [
+  { name = "root", team = "zeta", public = true },
+  { name = "middle", team = "acme", from_template = "zeta/root", public = true },
+  { name = "top", from_template = "acme/middle" },
+]
+sandbox = [{ name = "box", template = "zeta/root" }, { name = "other", template = "top" }]
+""",
+    )
+    assert command("seed", first)[0] == 0
+    status, said, errors = command("export", *ALL)
+    assert (status, errors) == (0, "")
+    assert command("seed", first)[1] == "nothing changed: all 7 are there already\n"
+    exported = wrote(tmp_path, said, "exported.toml")
+    with FakeE2B(set_environment=False) as fresh:
+        assert command("seed", exported, "--url", fresh.url)[::2] == (0, "")
+        assert command("export", *ALL, "--url", fresh.url)[1] == said
+
+
+def test_what_a_sandbox_does_not_have_is_not_exported(fake, command):
+    Sandbox.create()
+    assert "start" not in command("export")[1]
+
+
 def test_long_and_binary_files_go_into_a_folder_beside(fake, command, tmp_path):
     command("seed", FILE)
     Volume.create("more").write_file("/sub/long name", "line\n" * 1000, force=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -84,14 +84,15 @@ class Exporter:
             "webhook": [],
         }
         teams = sorted(self._backend.teams, key=lambda each: (each is not self._own, each.slug))
-        builds = _Builds(teams, self._backend, left)
-        for team in teams:
-            own = _Own(self._backend, team, None if team is self._own else team.slug, wanted, left)
+        slugs = [(team, None if team is self._own else team.slug) for team in teams]
+        builds = _Builds(self._backend, left)
+        document["template"] = builds.of(slugs)  # first: any team's may be started from
+        for team, slug in slugs:
+            own = _Own(self._backend, team, slug, wanted, left)
             if (table := self._team(team)) is not None:
                 document["team"].append(table)
             document["secret"] += own.secrets()
             document["volume"] += await own.volumes()
-            document["template"] += builds.of(team, own.slug)
             document["sandbox"] += await own.sandboxes(builds)
             document["webhook"] += own.webhooks()
             own.note_snapshots()
@@ -251,7 +252,7 @@ class _Own:
         password = self._secret(proxy["password"], "sandbox", name, "egress_proxy")
         return {**network, "egressProxy": {**proxy, "password": password}}
 
-    def _started(self, sandbox: Sandbox, name: str, envd: Envd | None) -> Sequence[str]:
+    def _started(self, sandbox: Sandbox, name: str, envd: Envd | None) -> tuple[str, ...]:
         if envd is None:
             return ()
         found = []
@@ -270,7 +271,7 @@ class _Own:
                 self._leave("program", f"{name}: {text}", why)
             else:
                 found.append(text)
-        return found
+        return tuple(found)  # as the form has it: else an empty one would be written
 
     async def _home(self, sandbox: Sandbox, name: str, envd: Envd | None) -> Table:
         if envd is None:
@@ -287,7 +288,7 @@ class _Own:
 class _Builds:
     """The templates of all teams, as far as a seed can describe them."""
 
-    def __init__(self, teams: Iterable[Team], backend: ControlBackend, left: list[Table]) -> None:
+    def __init__(self, backend: ControlBackend, left: list[Table]) -> None:
         self._templates = backend.templates
         self._left = left
         self._names: dict[str, tuple[Template, str]] = {}
@@ -296,18 +297,20 @@ class _Builds:
             for tag, build in each.builds.items():
                 self._names[build.build_id] = each, tag
 
-    def of(self, team: Team, slug: str | None) -> list[Table]:
-        """A team's templates, each after the one that it starts from."""
-        waiting = [
-            (f"{each.alias}:{tag}", each, tag, build)
-            for each in self._templates.owned_by(team)
-            for tag, build in each.builds.items()
-        ]
-        waiting.sort(key=lambda each: each[0])
+    def of(self, teams: Iterable[tuple[Team, str | None]]) -> list[Table]:
+        """The teams' templates, each after the one that it starts from, whosever that is."""
+        waiting = []
+        for team, slug in teams:
+            named = [
+                (f"{each.alias}:{tag}", slug, each, tag, build)
+                for each in self._templates.owned_by(team)
+                for tag, build in each.builds.items()
+            ]
+            waiting += sorted(named, key=lambda each: each[0])
         tables: list[Table] = []
-        while ready := [each for each in waiting if self._is_known(each[3])]:
+        while ready := [each for each in waiting if self._is_known(each[-1])]:
             for each in ready:
-                name, template, tag, build = each
+                name, slug, template, tag, build = each
                 waiting.remove(each)
                 try:
                     tables.append(_template(template, tag, build, slug))
@@ -315,7 +318,7 @@ class _Builds:
                 except OSError as error:
                     why = f"its file {error.filename} cannot be read: {error.strerror}"
                     self._left.append(_left_out("template", name, slug, why))
-        for name, _, _, build in waiting:
+        for name, slug, _, _, build in waiting:
             if build.recipe is not None:
                 why = "what it starts from is not exported"
             elif build.source_id is not None:
@@ -356,11 +359,10 @@ def _template(template: Template, tag: str, build: Build, slug: str | None) -> T
         slug,
         recipe.base,
         files=files,
-        env={name: value for name, value in setup.env_vars.items() if name not in base.env_vars}
-        | {
-            name: setup.env_vars[name]
-            for name, value in base.env_vars.items()
-            if setup.env_vars[name] != value
+        env={
+            name: value
+            for name, value in setup.env_vars.items()
+            if base.env_vars.get(name) != value
         },
         user=None if setup.user == base.user else setup.user,
         workdir=None if setup.workdir == base.workdir else setup.workdir,
