@@ -18,6 +18,8 @@ from fake_e2b.testing.seed_text import left_out, seed_toml
 _WITH_FILES = ("volume", "template", "sandbox")
 _INLINE = 4096
 """Bytes of the longest text that stays in the file where a folder takes the others."""
+_ROOT = "%2F"
+"""Tells `/app` from `app`; no name is quoted so."""
 
 
 def add_parser(commands: Any) -> None:
@@ -105,13 +107,14 @@ def _move_files(document: dict[str, Any], root: Path, folder: Path) -> None:
     """Put long contents, and those that are no text, into files that the tables name."""
     for section in _WITH_FILES:
         for table in document.get(section, []):
-            parts = [section, *([table["team"]] if "team" in table else []), table["name"]]
+            team = ["team", table["team"]] if "team" in table else []
+            parts = [_file_name(each) for each in (*team, section, table["name"])]
             for path, value in table.get("files", {}).items():
                 file = {"text": value} if isinstance(value, str) else dict(value)
                 content = _content(file)
                 if content is None or ("text" in file and len(content) <= _INLINE):
                     continue
-                source = folder.joinpath(*(_file_name(each) for each in (*parts, *_names(path))))
+                source = folder.joinpath(*parts, *_names(path, section))
                 target = root / source
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_bytes(content)
@@ -119,13 +122,16 @@ def _move_files(document: dict[str, Any], root: Path, folder: Path) -> None:
                 table["files"][path] = {"source": source.as_posix(), **more}
 
 
-def _names(path: str) -> list[str]:
-    return [part for part in path.split("/") if part]
+def _names(path: str, section: str) -> list[str]:
+    """A path's components; all of a volume's are from its root, of the others some."""
+    names = [_file_name(part) for part in path.split("/") if part]
+    return [_ROOT, *names] if path.startswith("/") and section != "volume" else names
 
 
 def _file_name(name: str) -> str:
-    """A name as one component; what is special for a file system is quoted."""
-    return quote(name, safe=" @+=,()[]{}~!#$&'").replace("..", "%2E%2E")
+    """A name as one component of its own; what is special for a file system is quoted."""
+    quoted = quote(name, safe=" @+=,()[]{}~!#$&'").replace("..", "%2E%2E")
+    return {"": "%", ".": "%2E"}.get(quoted, quoted)
 
 
 def _content(file: dict[str, Any]) -> bytes | None:

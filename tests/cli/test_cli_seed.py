@@ -250,6 +250,40 @@ def test_long_and_binary_files_go_into_a_folder_beside(fake, command, tmp_path):
     assert whole == command("export", *ALL)
 
 
+def test_each_file_in_the_folder_has_a_place_of_its_own(fake, command, tmp_path):
+    first = wrote(
+        tmp_path,
+        """
+team = [{ slug = "acme" }]
+sandbox = [
+  { name = ".", files = { "web/c" = { base64 = "AAEC/w==" } } },
+  { name = "web", files = { c = { base64 = "AAEC/g==" } } },
+]
+volume = [
+  { name = "acme", files = { "/b/c" = { base64 = "AAEC/w==" } } },
+  { name = "b", team = "acme", files = { "/c" = { base64 = "AAEC/g==" } } },
+]
+
+[[template]]
+name = "web"
+files = { "/app" = { base64 = "AAEC/w==" }, app = { base64 = "AAEC/g==" } }
+""",
+    )
+    assert command("seed", first)[0] == 0
+    output = tmp_path / "seed.toml"
+    assert command("export", *ALL, "--output", output, "--files", tmp_path / "files")[0] == 0
+    with FakeE2B(set_environment=False) as fresh:
+        assert command("seed", output, "--url", fresh.url)[0] == 0
+        whole = command("export", *ALL, "--url", fresh.url)
+    assert whole == command("export", *ALL)
+    found = [each.relative_to(tmp_path / "files") for each in tmp_path.glob("files/**/*")]
+    assert {each.as_posix() for each in found} >= {
+        "volume/acme/b/c",
+        "team/acme/volume/b/c",
+        "template/web/%2F/app",
+    }
+
+
 def test_as_json_it_is_the_same(fake, command, tmp_path):
     command("seed", FILE)
     output = tmp_path / "seed.json"
