@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
@@ -63,7 +64,7 @@ def ask(
     """Status and JSON of an answer; a body is sent with POST.
 
     Raises:
-        UsageError: Nothing answers there, or something that sends no JSON.
+        UsageError: Nothing answers there, or something that speaks no HTTP or sends no JSON.
     """
     data = None if body is None else json.dumps(body).encode()
     request = Request(f"{url}{path}", data, {"Content-Type": "application/json"})
@@ -76,11 +77,13 @@ def ask(
                 return error.code, json.load(error)
             except ValueError:
                 return error.code, None
-    except (URLError, OSError) as error:
+    except (URLError, OSError) as error:  # RemoteDisconnected is one, and an HTTPException
         reason = getattr(error, "reason", error)
         raise UsageError(
             f"nothing answers at {url} ({reason}); start it with: fake-e2b serve --port "
             f"{urlsplit(url).port or DEFAULT_PORT}"
         ) from error
+    except HTTPException as error:
+        raise UsageError(f"what answers at {url} is no fake-e2b (it speaks no HTTP)") from error
     except ValueError as error:
         raise UsageError(f"what answers at {url} is no fake-e2b (it sent no JSON)") from error

@@ -188,6 +188,25 @@ def test_what_is_no_fake_is_sent_nothing(command, tmp_path):
     assert "is no fake-e2b" in errors
 
 
+def test_what_speaks_no_http_is_no_fake(command):
+    from threading import Thread
+
+    def greet(server):
+        with server.accept()[0] as connection:
+            connection.recv(65536)
+            connection.sendall(b"SSH-2.0-other\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = Thread(target=greet, args=(server,))
+        thread.start()
+        status, _, errors = command(
+            "export", "--url", f"http://127.0.0.1:{server.getsockname()[1]}"
+        )
+        thread.join()
+    assert status == 2
+    assert "is no fake-e2b (it speaks no HTTP)" in errors
+
+
 # -- export ----------------------------------------------------------------------------------------
 
 
