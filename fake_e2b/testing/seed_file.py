@@ -224,9 +224,12 @@ def _add_source(found: dict[str, Any], path: str, local: Path, more: Mapping[str
             else:
                 _add_source(found, f"{path}/{entry.name}", entry, more)
         return
+    mode = local.stat().st_mode
+    if not stat.S_ISREG(mode):  # reading a FIFO, say, would wait for ever
+        raise UsageError(f"{path}: {local} is neither a file nor a folder")
     content = local.read_bytes()
     # Of a mode, only this is the same wherever a repository is checked out.
-    executable = {"mode": "755"} if local.stat().st_mode & stat.S_IXUSR else {}
+    executable = {"mode": "755"} if mode & stat.S_IXUSR else {}
     try:
         found[path] = {"text": content.decode(), **executable, **more}
     except UnicodeDecodeError:

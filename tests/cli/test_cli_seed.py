@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import sys
 from pathlib import Path
@@ -98,6 +99,15 @@ value = { env = "TOKEN_OF_THE_TEST" }
     assert volume.get_info("/b/image").mode & 0o777 == 0o600
     exported = httpx.get(f"{fake.url}/_fake/seed?secrets=true").json()
     assert exported["secret"][0]["value"] == "v4lue"
+
+
+def test_a_source_that_is_no_file_is_refused(fake, command, tmp_path):
+    (tmp_path / "site").mkdir()
+    os.mkfifo(tmp_path / "site" / "pipe")
+    path = wrote(tmp_path, '[[volume]]\nname = "a"\nfiles = { x = { source = "site" } }\n')
+    status, _, errors = command("seed", path)
+    assert status == 2
+    assert f"x/pipe: {tmp_path}/site/pipe is neither a file nor a folder" in errors
 
 
 WRONG = [
