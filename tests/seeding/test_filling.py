@@ -223,6 +223,24 @@ def test_a_key_that_stands_for_another_team_is_a_conflict():
         assert fake.fill({"team": [{"slug": "acme", "api_keys": ["e2b_aa"]}]}).made == ()
 
 
+def test_what_a_file_says_twice_of_keys_and_tokens_is_made_once():
+    token, key = {"token": "sk_e2b_cd", "name": "CI"}, {"key": "e2b_cd", "name": "CI"}
+    seed = {
+        "access_tokens": [token, "sk_e2b_ab", "sk_e2b_cd"],
+        "team": [{"slug": "acme", "api_keys": [key, "e2b_ab", "e2b_cd"]}],
+    }
+    with FakeE2B() as fake:
+        made = [(each.kind, each.name) for each in fake.fill(seed).made]
+        assert made == [
+            ("team", "acme"),
+            ("API key", "CI"),
+            ("API key", "Default"),
+            ("access token", "CI"),
+            ("access token", "Default"),
+        ]
+        assert fake.fill(seed).made == ()
+
+
 WHOLE = {
     "team": [{"slug": "fake", "concurrent_sandboxes": 7}],
     "secret": [SECRET],
@@ -264,7 +282,24 @@ def test_a_team_that_may_run_no_more_fails_the_filling():
         assert nothing(fake)
 
 
+HOOK = WHOLE["webhook"][0]
+KEY = {"api_keys": ["e2b_ab"]}
 REFUSED = [
+    ({"team": [{"slug": "a"}, {"slug": "a"}]}, "two of team 'a'"),
+    ({"team": [{"slug": "a", **KEY}, {"slug": "b", **KEY}]}, "is also that of team 'a'"),
+    ({"volume": [{"name": "v"}, {"name": "v"}]}, "two of volume 'v'"),
+    ({"volume": [{"name": "v"}, {"name": "v", "team": "fake"}]}, "two of volume 'v'"),
+    ({"secret": [SECRET, {**SECRET, "name": "TOKEN"}]}, "two of secret 'TOKEN'"),
+    ({"template": [{"name": "w"}, {"name": "w:default"}]}, "two of template 'w:default'"),
+    ({"sandbox": [{"name": "b"}, {"name": "b", "team": "fake"}]}, "two of sandbox 'b'"),
+    (
+        {
+            "sandbox": [{"name": "b"}],
+            "snapshot": [{"name": name, "sandbox": "b"} for name in ("s", "s:default")],
+        },
+        "two of snapshot 's:default'",
+    ),
+    ({"webhook": [HOOK, {**HOOK, "team": "fake"}]}, "two of webhook 'h'"),
     ({"volume": [{"name": "no good"}]}, "validation error"),
     ({"volume": [{"name": "n" * 251}]}, "Invalid volume name"),
     ({"secret": [{"name": "sec_x", "value": "v"}]}, "Invalid secrets request"),

@@ -40,19 +40,15 @@ def read_seed(table: Mapping[str, Any]) -> Seed:
     found: dict[str, Any] = {}
     for key, value in table.items():
         if key not in names:
-            listed = ", ".join(_KNOWN[:-1])
-            raise SeedError(f"a seed does not know {key!r}{nearest(key, names)}; it takes {listed}")
+            listed, hint = ", ".join(_KNOWN[:-1]), nearest(str(key), names)
+            raise SeedError(f"a seed does not know {key!r}{hint}; it takes {listed}")
+        if names[key] in found:
+            raise SeedError(f"a seed has {names[key]} once, as that or as {camel(names[key])}")
         found[names[key]] = value
     tables: list[Filed] = []
-    seen: dict[tuple[str, str | None, str], int] = {}
     for section in SECTIONS:
         for index, each in enumerate(_tables(found.get(section, []), section)):
-            filed = _read_one(section, index, each)
-            named = section, filed.team, filed.name
-            if named in seen:
-                raise SeedError(f"there are two of {section} {filed.name!r}", section, index)
-            seen[named] = index
-            tables.append(filed)
+            tables.append(_read_one(section, index, each))
     tokens = found.get(TOKENS, [])
     if not isinstance(tokens, list | tuple):
         raise SeedError(f"{TOKENS} is a list")

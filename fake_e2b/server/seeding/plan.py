@@ -13,10 +13,12 @@ from fake_e2b.backend.control import ControlBackend
 from fake_e2b.domain.control_errors import ControlError
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.ids import TeamID
+from fake_e2b.domain.secret import canonical_name
 from fake_e2b.domain.seed import forms
 from fake_e2b.domain.seed.forms import Filed, KeyForm, Seed, SeedError, TeamForm, TokenForm
 from fake_e2b.domain.seed.outcome import SeedItem
 from fake_e2b.domain.team import Team
+from fake_e2b.domain.template import DEFAULT_TAG, parse_reference
 from fake_e2b.server.seeding.present import Present
 from fake_e2b.server.seeding.requirements import Requirements
 from fake_e2b.server.seeding.words import words_of
@@ -72,6 +74,9 @@ class Planner:
         self._present = Present(backend)
         self._needs = Requirements(backend)
         self._plan = Plan()
+        self._named: set[tuple[str, str, str]] = set()
+        self._keys: dict[str, str] = {}
+        """Keys that are to be made, and the slug of the team that each is for."""
 
     def made(self, seed: Seed) -> Plan:
         """The plan.
@@ -80,14 +85,20 @@ class Planner:
             SeedError: The first table that a fake like this one cannot have.
         """
         known = {each.token for each in self._backend.accounts.access_tokens()}
+        wanted: set[str] = set()
         for token in seed.access_tokens:
             if token.token in known:
                 self._plan.there.append(SeedItem("access token", token.name))
-            else:
+            elif token.token not in wanted:
+                wanted.add(token.token)
                 self._plan.tokens.append(token)
         for filed in seed.tables:
             try:
                 self._take(filed)
+            except _TwiceError as error:
+                raise SeedError(
+                    f"there are two of {filed.section} {filed.name!r}", filed.section, filed.index
+                ) from error
             except (ControlError, InvalidRequestError, UsageError) as error:
                 text = str(error) if isinstance(error, UsageError) else words_of(error)
                 raise SeedError(
@@ -97,10 +108,12 @@ class Planner:
 
     def _take(self, filed: Filed) -> None:
         if isinstance(filed.form, TeamForm):
+            self._name(filed, filed.name)
             self._take_team(filed, filed.form)
             return
         team = self._team(filed.team)
         is_there, difference = self._look(team, filed)
+        self._name(filed, team.slug)
         if difference is not None:
             self._plan.conflicts.append(
                 f"{filed.section} {filed.name!r} is there already: {difference}"
@@ -109,6 +122,13 @@ class Planner:
             self._plan.there.append(SeedItem(filed.section, filed.name, filed.team))
         else:
             self._plan.tables.append(filed)
+
+    def _name(self, filed: Filed, slug: str) -> None:
+        """Note what a table means: `team` may be left out, names have more than one form."""
+        named = filed.section, slug, _canonical(filed.form)
+        if named in self._named:
+            raise _TwiceError
+        self._named.add(named)
 
     def _team(self, slug: str | None) -> Team:
         """A team as it will be; it may have no ID yet."""
@@ -152,12 +172,34 @@ class Planner:
             self._plan.there.append(SeedItem("team", form.slug))
         for key in filed.keys:
             holder = self._backend.teams.find_key(key.key)
-            if holder is None:
+            meant = self._keys.get(key.key)
+            if holder is None and meant is None:
+                self._keys[key.key] = form.slug
                 self._plan.keys.append((filed, key))
-            elif holder.team.slug == form.slug:
+            elif holder is None and meant != form.slug:
+                raise UsageError(f"the API key {key.name!r} is also that of team {meant!r}")
+            elif holder is not None and holder.team.slug == form.slug:
                 self._plan.there.append(SeedItem("API key", key.name, form.slug))
-            else:
+            elif holder is not None:
                 self._plan.conflicts.append(
                     f"API key {key.name!r} of team {form.slug!r} is there already: "
                     f"it stands for team {holder.team.slug!r}"
                 )
+
+
+class _TwiceError(UsageError):
+    """Two tables mean the same."""
+
+
+def _canonical(form: forms.Form) -> str:
+    """One form of a name that the service would take."""
+    match form:
+        case forms.TeamForm():
+            return form.slug
+        case forms.SecretForm():
+            return canonical_name(form.name) or form.name
+        case forms.TemplateForm() | forms.SnapshotForm():
+            reference = parse_reference(form.name)
+            return f"{reference.name}:{reference.tag or DEFAULT_TAG}"
+        case _:
+            return form.name

@@ -20,7 +20,8 @@ REFUSED = [
     ({"team": [{"slug": "a", "api_keys": ["sk_e2b_00"]}]}, "an API key is e2b_"),
     ({"team": [{"slug": "a", "api_keys": ["e2b_0"]}]}, "even number of hex digits"),
     ({"team": [{"slug": "a", "concurrent_sandboxes": 0}]}, "at least 1"),
-    ({"team": [{"slug": "a"}, {"slug": "a"}]}, "two of team 'a'"),
+    ({5: []}, "does not know 5"),
+    ({"access_tokens": [], "accessTokens": []}, "has access_tokens once"),
     ({"secret": [{"name": "s"}]}, "has a value, or a list of versions"),
     ({"secret": [{"name": "s", "value": "v", "versions": ["v"]}]}, "has a value, or"),
     ({"secret": [{"name": "s", "value": ""}]}, "is not empty"),
@@ -54,7 +55,7 @@ def test_it_is_refused(table, why):
 
 def test_the_table_is_named():
     with pytest.raises(SeedError) as refusal:
-        read_seed({"volume": [{"name": "a"}, {"name": "b"}, {"name": "a"}]})
+        read_seed({"volume": [{"name": "a"}, {"name": "b"}, {"nam": "a"}]})
     assert (refusal.value.section, refusal.value.index) == ("volume", 2)
 
 
