@@ -15,7 +15,7 @@ from fake_e2b.domain.limits import Limits
 from fake_e2b.domain.ports import Capability, Runtime
 from fake_e2b.domain.process import ProcessExit
 from fake_e2b.domain.user import ROOT, USER
-from fake_e2b.runtime.isolated import cgroups
+from fake_e2b.runtime.isolated import cgroups, stack
 from tests.runtime.guests import needs, request, run, shell, wait_until
 
 ID = "i" + "l" * 20
@@ -207,6 +207,27 @@ class TestDisk:
         free = await runtime.create("i" + "g" * 20, base=layer)
         result = await run(free, *shell("cat ~user/file; head -c 20M /dev/zero | wc -c"))
         assert result.stdout.split() == ["one", str(20 * MIB)]
+        await runtime.release(layer)
+
+    @pytest.mark.parametrize("most_layers", [stack.MOST_LAYERS, 1], ids=["above", "together"])
+    async def test_changes_of_the_machines_folders_go_to_the_fork(
+        self, runtime: Runtime, monkeypatch: pytest.MonkeyPatch, most_layers: int
+    ) -> None:
+        first = await runtime.create(ID)
+        # Too much for a root that is copied: the next one stands above it.
+        await run(first, *shell("truncate -s 40M ~user/big; echo one > /usr/lib/first"), user=ROOT)
+        below = await runtime.capture(ID)
+        guest = await runtime.create("i" + "g" * 20, base=below, limits=SMALL_DISK)
+        await guest.intercept({"tool"}, os.close)
+        await run(guest, *shell("echo two > ~user/file; echo two > /usr/lib/second"), user=ROOT)
+        monkeypatch.setattr(stack, "MOST_LAYERS", most_layers)
+        layer = await runtime.capture("i" + "g" * 20)
+        fork = await runtime.create("i" + "f" * 20, base=layer)
+        look = (
+            "cat ~user/file /usr/lib/first /usr/lib/second; stat -c %s ~user/big; command -v tool"
+        )
+        assert (await run(fork, *shell(look))).stdout == f"two\none\ntwo\n{40 * MIB}\n"
+        await runtime.release(below)
         await runtime.release(layer)
 
     async def test_what_does_not_fit_does_not_start(self, runtime: Runtime) -> None:

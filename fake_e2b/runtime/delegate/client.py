@@ -115,13 +115,11 @@ class DelegatedTrees:
 
     def copy(self, source: str, target: str) -> Copied:
         """See `Trees.copy`."""
-        fds: list[int] = []
-        args = [_through_descriptor(path, fds) for path in (source, target)]
-        return Copied(*self._service.call("copy", *args, fds=fds)[0])
+        return Copied(*self._call("copy", source, target))
 
     def copy_without_stubs(self, source: str, target: str, below: Sequence[str]) -> None:
         """See `Trees.copy_without_stubs`."""
-        self._service.call("copy_without_stubs", source, target, below)
+        self._call("copy_without_stubs", source, target, below)
 
     def lay_over(
         self,
@@ -133,27 +131,33 @@ class DelegatedTrees:
         known: set[str] | None = None,
     ) -> None:
         """See `Trees.lay_over`; nothing is known from one call to the next."""
-        self._service.call("lay_over", source, target, keep_marks, exact)
+        self._call("lay_over", source, target, keep_marks, exact)
 
     def measure(self, root: str) -> Copied:
         """See `Trees.measure`."""
-        return Copied(*self._service.call("measure", root)[0])
+        return Copied(*self._call("measure", root))
 
     def size_of(self, folders: Sequence[str]) -> int:
         """See `Trees.size_of`."""
-        return int(self._service.call("size_of", folders)[0])
+        return int(self._call("size_of", folders))
 
     def look_like(self, source: str, target: str) -> None:
         """See `Trees.look_like`."""
-        self._service.call("look_like", source, target)
+        self._call("look_like", source, target)
 
     def give(self, paths: Sequence[str], uid: int, gid: int) -> None:
         """See `Trees.give`."""
-        self._service.call("give", paths, uid, gid)
+        self._call("give", paths, uid, gid)
 
     def remove(self, path: str) -> None:
         """See `Trees.remove`."""
-        self._service.call("remove_tree", path)
+        self._call("remove_tree", path)
+
+    def _call(self, op: str, *args: object) -> Any:
+        """Have it done; a descriptor that one of the paths starts at is this process's own."""
+        fds: list[int] = []
+        given = [_through_descriptor(each, fds) if isinstance(each, str) else each for each in args]
+        return self._service.call(op, *given, fds=fds)[0]
 
 
 def _through_descriptor(path: str, fds: list[int]) -> object:
