@@ -124,6 +124,23 @@ def test_a_second_build_finds_what_the_first_fake_has_done(next_fake):
     assert "CACHED" in build()
 
 
+def test_a_second_build_does_anew_what_was_done_under_another_build_network(next_fake):
+    def build():
+        said = []
+        template = Template().from_base_image().run_cmd("echo done > done")
+        Template.build(template, "mine", on_build_logs=lambda line: said.append(line.message))
+        return "CACHED" in "\n".join(said)
+
+    next_fake()
+    assert not build()
+    next_fake(build_network="allow")
+    assert not build()
+    next_fake(build_network="allow")
+    assert build()
+    next_fake()
+    assert not build()
+
+
 def test_volumes_with_what_is_in_them(next_fake):
     next_fake()
     volume = Volume.create("data")

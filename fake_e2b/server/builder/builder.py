@@ -125,7 +125,7 @@ class TemplateBuilder:
         self._longest_s = longest_s
         self._numbers = itertools.count()
         self._starter = Starter()
-        self.cache = LayerCache(runtime.release, records)
+        self.cache = LayerCache(runtime.release, records, network)
 
     async def build(self, team: Team, template: Template, order: Order, say: Say) -> Built:
         """Do all of it.

@@ -1,15 +1,18 @@
 """Layers of steps that were done, by what led to them, so that nothing is done twice.
 
-Facts: templates.build.cache, templates.build.cache.stubs, templates.build.cache.held
+Facts: templates.build.cache, templates.build.cache.stubs, templates.build.cache.held,
+templates.build.cache.network
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Set
+from collections.abc import Awaitable, Callable, Mapping, Set
 from dataclasses import asdict, dataclass
+from typing import Any
 
 from fake_e2b.domain.build import Context
+from fake_e2b.domain.downloads import NetworkMode
 from fake_e2b.domain.ports import LayerID
 from fake_e2b.domain.records import Records
 
@@ -42,11 +45,19 @@ class LayerCache:
     Args:
         release: Lets a layer go.
         records: Where they are written down.
+        network: What became of downloads in each of them; those of another server's mode are not
+            had again.
     """
 
-    def __init__(self, release: Callable[[LayerID], Awaitable[None]], records: Records) -> None:
+    def __init__(
+        self,
+        release: Callable[[LayerID], Awaitable[None]],
+        records: Records,
+        network: NetworkMode,
+    ) -> None:
         self._release = release
         self._records = records
+        self._network = network
         self._kept: OrderedDict[tuple[str, str], Kept] = OrderedDict()
 
     def find(self, team_id: str, key: str, stubbed: frozenset[str]) -> Kept | None:
@@ -66,7 +77,11 @@ class LayerCache:
         before = self._kept.pop((team_id, key), None)
         self._kept[team_id, key] = kept
         if self._records.last:
-            value = {"layer_id": kept.layer_id, "context": asdict(kept.context)}
+            value = {
+                "layer_id": kept.layer_id,
+                "context": asdict(kept.context),
+                "network": self._network,
+            }
             self._records.put(_KIND, f"{team_id} {key}", value)
         gone = [] if before is None else [before]
         while len(self._kept) > MOST_KEPT:
@@ -79,20 +94,31 @@ class LayerCache:
 
     def recorded(self) -> list[LayerID]:
         """The layers that an earlier server kept."""
-        found = (each["layer_id"] for each in self._records.values(_KIND).values())
-        return [each for each in found if each is not None]
+        found = (self._read(each) for each in self._records.values(_KIND).values())
+        return [each.layer_id for each in found if each is not None and each.layer_id is not None]
 
     def restore(self, found: Set[LayerID]) -> None:
         """Have again what an earlier server kept, as far as its layers are found."""
         for name, value in self._records.values(_KIND).items():
             team_id, key = name.split()
-            layer_id = value["layer_id"]
-            if layer_id is None or layer_id in found:
-                context = value["context"]
-                context["services"] = tuple(context["services"])
-                self._kept[team_id, key] = Kept(layer_id, Context(**context))
+            kept = self._read(value)
+            if kept is not None and (kept.layer_id is None or kept.layer_id in found):
+                self._kept[team_id, key] = kept
             else:
                 self._records.drop(_KIND, name)
+
+    def _read(self, value: Mapping[str, Any]) -> Kept | None:
+        """What a record says; None if this server would have done the step otherwise.
+
+        That is so under another mode for downloads, and unknown where it has other fields.
+        """
+        try:
+            if value["network"] != self._network:
+                return None
+            context = {**value["context"], "services": tuple(value["context"]["services"])}
+            return Kept(value["layer_id"], Context(**context))
+        except (KeyError, TypeError):
+            return None
 
     async def clear(self) -> None:
         """Forget all."""
