@@ -139,15 +139,20 @@ class KeptGuest:
         }
 
     @classmethod
-    def read(cls, note: Mapping[str, Any]) -> KeptGuest:
-        """What `written` gave."""
-        return cls(
-            note["owners"],
-            Limits(**note["limits"]),
-            tuple(Mount(**each) for each in note["mounts"]),
-            note["base"],
-            note["whole"],
-        )
+    def read(cls, note: Mapping[str, Any] | None) -> KeptGuest | None:
+        """What `written` gave; None of what has other fields, another release's."""
+        if note is None:
+            return None
+        try:
+            return cls(
+                note["owners"],
+                Limits(**note["limits"]),
+                tuple(Mount(**each) for each in note["mounts"]),
+                note["base"],
+                note["whole"],
+            )
+        except (KeyError, TypeError):
+            return None
 
 
 def guest_name(sandbox_id: str) -> str:

@@ -103,7 +103,10 @@ class Layers:
         about = None if self._lasting is None else self._lasting.noted(layer_id)
         if about is None:
             return False
-        layer = Layer(**about)
+        try:
+            layer = Layer(**about)
+        except TypeError:  # another release's
+            return False
         if layer.parent is not None:
             if not self.recover(layer.parent):
                 return False

@@ -380,11 +380,11 @@ class LocalRuntime:
     def _adopt(self, sandbox_id: str) -> bool:
         assert self._run is not None
         assert self._run.lasting is not None
-        note = self._run.lasting.noted(guest_name(sandbox_id))
-        if note is not None:
-            kept = self._recovered[sandbox_id] = KeptGuest.read(note)
+        kept = KeptGuest.read(self._run.lasting.noted(guest_name(sandbox_id)))
+        if kept is not None:
+            self._recovered[sandbox_id] = kept
             self._mounts[sandbox_id] = kept.mounts
-        return note is not None
+        return kept is not None
 
     async def close(self) -> None:
         """Kill all guests and remove everything; twice is fine."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -251,3 +252,22 @@ async def test_another_kind_of_runtime_is_refused(next_run, tmp_path):
     second = await next_run()
     with pytest.raises(RuntimeUnavailableError, match="some other runtime"):
         await recover(second)
+
+
+@pytest.mark.parametrize("change", ["more", "fewer"])
+async def test_what_another_release_has_noted_is_not_there(next_run, tmp_path, change):
+    first = await next_run()
+    guest = await first.create(ONE)
+    layer = await first.capture(ONE)
+    await guest.stop()
+    await first.preserve(ONE)
+    await first.close()
+    for note in tmp_path.glob("fake-e2b-*/kept/*.json"):
+        if note.name != "about.json":
+            about = json.loads(note.read_text())
+            other = {**about, "other": 1} if change == "more" else {"other": 1}
+            note.write_text(json.dumps(other | {"limits": {"other": 1}}))
+    second = await next_run()
+    found = await recover(second, layers=[layer], sandboxes=[ONE])
+    assert (found.layers, found.sandboxes) == (frozenset(), frozenset())
+    assert kept(tmp_path) == set()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
+import json
 import os
 import sqlite3
 
 import httpx
 import pytest
-from e2b import Sandbox, SandboxException, Secret
+from e2b import Sandbox, SandboxException, Secret, Template
 
 from fake_e2b import FakeE2B, SandboxTemplate
 from fake_e2b.domain.clock import to_datetime
@@ -215,6 +216,30 @@ def test_a_later_versions_state_is_refused(next_records, tmp_path):
     connection.close()
     with pytest.raises(UsageError, match="later version"):
         next_records()
+
+
+def test_a_kept_step_of_another_release_is_done_again(next_records, tmp_path):
+    def build():
+        said = []
+        template = Template().from_base_image().set_envs({"A": "b"})
+        Template.build(template, "mine", on_build_logs=lambda line: said.append(line.message))
+        return "CACHED" in "\n".join(said)
+
+    next_records()
+    assert not build()
+    next_records().stop()
+    connection = sqlite3.connect(tmp_path / "state" / "records.db")
+    ((text,),) = connection.execute("SELECT form FROM records WHERE kind = 'cached layer'")
+    value = json.loads(text)
+    value["context"]["other"] = 1
+    changed = (json.dumps(value), "cached layer")
+    connection.execute("UPDATE records SET form = ? WHERE kind = ?", changed)
+    connection.commit()
+    connection.close()
+    next_records()
+    assert not build()
+    next_records()
+    assert build()
 
 
 def test_a_folder_that_cannot_be_made_is_told(tmp_path):

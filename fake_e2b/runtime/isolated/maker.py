@@ -348,10 +348,9 @@ class GuestMaker:
     def recover(self, name: str) -> Place | None:
         """The place of a guest that an earlier run has left; it holds what it stands on."""
         lasting = self._run.lasting
-        note = None if lasting is None else lasting.noted(name)
-        if lasting is None or note is None:
+        kept = None if lasting is None else KeptGuest.read(lasting.noted(name))
+        if lasting is None or kept is None:
             return None
-        kept = KeptGuest.read(note)
         if kept.base is not None:
             if not self._layers.recover(kept.base):
                 return None
