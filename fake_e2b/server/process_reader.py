@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import signal
 
 from fake_e2b.domain.ports import Process
 from fake_e2b.domain.process import Output, ProcessExit
@@ -32,10 +31,3 @@ class Reader:
         """Its last words, after a colon; nothing when it said nothing."""
         text = self.tail.decode(errors="replace").strip()
         return f": {text}" if text else ""
-
-
-def status_of(end: ProcessExit) -> str:
-    """How it ended, in words."""
-    if end.code is not None:
-        return f"exit status {end.code}"
-    return f"signal: {signal.Signals(end.signal or signal.SIGKILL).name}"

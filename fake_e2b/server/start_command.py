@@ -22,8 +22,9 @@ from fake_e2b.domain.process import ProcessExit
 from fake_e2b.domain.services import SERVICES
 from fake_e2b.domain.setup import Start
 from fake_e2b.domain.user import ROOT
-from fake_e2b.server.process_reader import Reader, status_of
+from fake_e2b.server.process_reader import Reader
 from fake_e2b.wire.envd_errors import rpc_failure
+from fake_e2b.wire.process_events import status_of
 
 _SHELL = "/bin/bash"
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.02, 2.0

@@ -47,13 +47,19 @@ def process_event(item: Output | ProcessExit) -> Message:
 
 def end_event(end: ProcessExit) -> Message:
     """The last message of a stream. Facts: envd.process.end.*"""
+    status = status_of(end)
     if end.signal is not None:
-        name = SIGNAL_NAMES.get(end.signal, f"signal {end.signal}")
-        status = f"signal: {name}{' (core dumped)' if end.core_dumped else ''}"
         return {"event": {"end": {"exit_code": -1, "status": status, "error": status}}}
     code = end.code or 0
-    status = f"exit status {code}"
     message: Message = {"exit_code": code, "exited": True, "status": status}
     if code:
         message["error"] = status
     return {"event": {"end": message}}
+
+
+def status_of(end: ProcessExit) -> str:
+    """How it ended, in Go's words: ``exit status 2``, ``signal: killed``."""
+    if end.signal is None:
+        return f"exit status {end.code or 0}"
+    name = SIGNAL_NAMES.get(end.signal, f"signal {end.signal}")
+    return f"signal: {name}{' (core dumped)' if end.core_dumped else ''}"

@@ -70,25 +70,6 @@ class _Lines:
         self._hear(self._stream, shown.decode(errors="replace"))
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a command ended; `text` as Go words it."""
-
-    end: ProcessExit
-
-    @property
-    def ok(self) -> bool:
-        """Whether it succeeded."""
-        return self.end.code == 0
-
-    @property
-    def text(self) -> str:
-        """``exit status 2`` or ``signal: killed``."""
-        if self.end.code is not None:
-            return f"exit status {self.end.code}"
-        return f"signal: {signal.strsignal(self.end.signal or signal.SIGKILL) or 'killed'}".lower()
-
-
 def environment(user: User, env_vars: Mapping[str, str]) -> dict[str, str]:
     """What a build's command finds in its environment; variables of the build win."""
     own = {"PATH": SYSTEM_PATH, "HOME": user.home, "USER": user.name, "LOGNAME": user.name}
@@ -103,7 +84,7 @@ async def run(
     workdir: str | None,
     env_vars: Mapping[str, str],
     hear: Hear,
-) -> Ended:
+) -> ProcessExit:
     """Run a shell's text to its end; cancelled, it is killed.
 
     Raises:
@@ -133,4 +114,4 @@ async def run(
         raise
     for each in lines.values():
         each.end()
-    return Ended(end)
+    return end

@@ -25,6 +25,7 @@ from fake_e2b.server.builder.commands import Hear, run
 from fake_e2b.server.builder.inspect_archive import ArchiveError
 from fake_e2b.server.builder.unpack import Copy, SourceMissingError, unpack
 from fake_e2b.wire.envd_errors import rpc_failure
+from fake_e2b.wire.process_events import status_of
 
 _VARIABLE = re.compile(r"\$(?:\{(\w+)\}|(\w+))")
 _MODE = re.compile(r"0*[0-7]{0,4}")
@@ -121,8 +122,8 @@ async def _succeed(text: str, user: User, context: Context, kitchen: Kitchen) ->
     except EnvdError as error:
         said = rpc_failure(error).message
         raise kitchen.fail(f"failed to run command '{text}': {said}") from error
-    if not ended.ok:
-        raise kitchen.fail(f"failed to run command '{text}': {ended.text}")
+    if ended.code != 0:
+        raise kitchen.fail(f"failed to run command '{text}': {status_of(ended)}")
 
 
 async def _copy(step: Step, context: Context, kitchen: Kitchen) -> Context:
@@ -195,8 +196,8 @@ async def _login_environment(kitchen: Kitchen) -> Mapping[str, str]:
         env_vars={},
         hear=lambda _, line: said.append(line),
     )
-    if not ended.ok:
-        raise kitchen.fail(f"failed to evaluate variables: {ended.text}")
+    if ended.code != 0:
+        raise kitchen.fail(f"failed to evaluate variables: {status_of(ended)}")
     return dict(_HOMES.findall("\n".join(said)))
 
 

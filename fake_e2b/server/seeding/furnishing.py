@@ -16,7 +16,8 @@ from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.file_ports import FILE_MODE
 from fake_e2b.domain.process import ProcessExit
 from fake_e2b.domain.seed.forms import FileForm
-from fake_e2b.server.process_reader import Reader, status_of
+from fake_e2b.server.process_reader import Reader
+from fake_e2b.wire.process_events import status_of
 
 LONGEST_RUN_S = 600.0
 """How long a command may take that is waited for."""

@@ -181,6 +181,12 @@ def _line_of(error: BaseException) -> str:
     return traceback.extract_tb(error.__traceback__)[-1].line or ""
 
 
+def test_a_step_that_a_signal_ends_says_so_as_envd_does(build: Build) -> None:
+    text = "failed to run command .*: signal: CPU time limit exceeded"
+    with pytest.raises(BuildException, match=text):
+        build(Template().from_image("x").run_cmd("kill -XCPU $$"))
+
+
 def test_a_step_that_fails_points_at_its_line(fake: FakeE2B, build: Build) -> None:
     template = Template().from_image("x")
     template = template.run_cmd("echo fine")

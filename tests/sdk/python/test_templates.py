@@ -92,11 +92,15 @@ def test_the_start_command_runs_in_each_sandbox(fake: FakeE2B) -> None:
         ),
         (
             {"ready_command": "sleep 1000", "ready_timeout_s": 0.3},
-            "ready command failed: .* timed out .*SIGKILL",
+            "ready command failed: .* timed out .*: signal: killed",
         ),
         (
             {"start_command": "echo oops >&2; exit 3", "ready_command": "false"},
             "start command failed: error running start command: exit status 3: oops",
+        ),
+        (
+            {"start_command": "kill -SEGV $$", "ready_command": "false"},
+            "start command failed: error running start command: signal: segmentation fault",
         ),
     ],
 )
