@@ -276,7 +276,12 @@ class Templates:
                 self.remove(template)
         for template in self._lasting:
             gone += template.reset()
+        # One may have the name now that was another's at the start.
+        self._by_name.clear()
+        for template in self._lasting:
             self.add(template)
+            if template.bare_names:
+                self.claim_bare_names(template)
         self._gone.clear()
         return gone
 

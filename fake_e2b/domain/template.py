@@ -97,6 +97,18 @@ class Assignment:
     at_ns: int
 
 
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """What of a template is there after every reset."""
+
+    assignments: tuple[Assignment, ...]
+    history: tuple[Build, ...]
+    aliases: tuple[str, ...]
+    public: bool
+    bare_names: bool
+    updated_at_ns: int
+
+
 @dataclass(slots=True, eq=False)
 class Template:
     """What a sandbox starts from.
@@ -109,7 +121,7 @@ class Template:
         updated_at_ns: When it was last changed.
         assignments: Which tag means which build, the oldest first; the newest counts.
         history: Every build, the oldest first.
-        lasting: What of the two outlives a reset, as everything known from the start.
+        lasting: What outlives a reset; None of one that was not known from the start.
         is_snapshot: It was made from a sandbox: listed with the snapshots, not the templates.
         is_default: The platform offers it to everyone.
         bare_names: Everyone finds it by its names without the namespace.
@@ -129,7 +141,7 @@ class Template:
     updated_at_ns: int = 0
     assignments: list[Assignment] = field(default_factory=list)
     history: list[Build] = field(default_factory=list)
-    lasting: tuple[list[Assignment], list[Build]] = field(default_factory=lambda: ([], []))
+    lasting: Lasting | None = None
     limits: Limits = NO_LIMITS
     is_snapshot: bool = False
     is_default: bool = False
@@ -197,19 +209,40 @@ class Template:
         Returns:
             Those that will not be there after a reset.
         """
-        gone = [each for each in self.history if each not in self.lasting[1]]
+        lasting = self.lasting_builds
+        gone = [each for each in self.history if each not in lasting]
         self.assignments, self.history = [], []
         return gone
 
     def make_lasting(self) -> None:
         """Let what it has now be there after every reset."""
         self.was_given = True
-        self.lasting = list(self.assignments), list(self.history)
+        self.lasting = Lasting(
+            tuple(self.assignments),
+            tuple(self.history),
+            self.aliases,
+            self.public,
+            self.bare_names,
+            self.updated_at_ns,
+        )
+
+    @property
+    def lasting_builds(self) -> tuple[Build, ...]:
+        """The builds that are there after every reset."""
+        return () if self.lasting is None else self.lasting.history
 
     def reset(self) -> list[Build]:
-        """Have the builds of the start again; returns the others."""
+        """Have the builds, the names and the visibility of the start; returns the other builds.
+
+        One that was not known from the start keeps its names: they have to be freed yet.
+        """
         gone = self.clear()
-        self.assignments, self.history = list(self.lasting[0]), list(self.lasting[1])
+        if self.lasting is not None:
+            self.assignments = list(self.lasting.assignments)
+            self.history = list(self.lasting.history)
+            self.aliases, self.public = self.lasting.aliases, self.lasting.public
+            self.bare_names = self.lasting.bare_names
+            self.updated_at_ns = self.lasting.updated_at_ns
         self.spawned, self.last_spawned_at_ns = 0, None
         return gone
 

@@ -95,7 +95,7 @@ def write_template(template: Template) -> bytes:
     Those that are there after every reset are not among them: whoever starts the next server
     gives them again. A platform's own have nobody else to do it.
     """
-    given = [] if template.is_default else template.lasting[1]
+    given = () if template.is_default else template.lasting_builds
     builds = [each for each in template.history if each not in given]
     return _ADAPTER.dump_json(
         _Template(

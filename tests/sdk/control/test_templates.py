@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import httpx
 import pytest
-from e2b import AsyncTemplate, Sandbox, Template
+from e2b import AsyncTemplate, Sandbox, SandboxException, Template
 
 from fake_e2b import FakeE2B, SandboxTemplate
 
@@ -167,3 +167,29 @@ def test_a_reset_brings_back_what_was_there_at_the_start() -> None:
             assert client.delete("/templates/mine").status_code == 204
         fake.reset()
         assert Sandbox.create("mine").is_running()
+
+
+def test_a_reset_brings_back_names_and_who_sees_them() -> None:
+    given = [SandboxTemplate("mine"), SandboxTemplate("yours"), SandboxTemplate("shown")]
+    stranger = "e2b_" + "a" * 40
+    with (
+        FakeE2B(runtime="local", templates=given, teams={"others": [stranger]}) as fake,
+        httpx.Client(base_url=fake.url, headers={"X-API-Key": fake.api_key}) as client,
+    ):
+        before = client.get("/templates").json()
+        ids = {each["aliases"][0]: each["templateID"] for each in before}
+        assert client.patch("/templates/shown", json={"public": True}).status_code == 200
+        Sandbox.create("shown", api_key=stranger).kill()
+        for name, alias in (("mine", "new"), ("yours", "mine"), ("mine", "yours")):
+            asked = {"dockerfile": "FROM x", "alias": alias}
+            assert client.post(f"/templates/{ids[name]}", json=asked).status_code == 202
+        fake.reset()
+        after = client.get("/templates").json()
+        for field in ("templateID", "names", "public", "updatedAt"):
+            assert [each[field] for each in after] == [each[field] for each in before]
+        for name, template_id in ids.items():
+            assert Sandbox.create(name).get_info().template_id == template_id
+        with pytest.raises(SandboxException, match="not found"):
+            Sandbox.create("new")
+        with pytest.raises(SandboxException, match="not found"):
+            Sandbox.create("shown", api_key=stranger)
