@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from fake_e2b.backend.template_catalog import check_team
 from fake_e2b.backend.templates import ENVD_VERSION, Templates, own_reference
 from fake_e2b.domain.clock import SECOND_NS, Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind
@@ -32,12 +33,13 @@ MOST_CPUS, MOST_MEMORY_MB = 32, 65_536
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A request for a build."""
+    """A request for a build; `team_id` is None where it names no team."""
 
     name: str
     tags: Sequence[str] = ()
     cpu_count: int = 2
     memory_mb: int = 1024
+    team_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,12 @@ class BuildReservations:
         """Reserve a build, and a template for it if there is none of that name.
 
         Raises:
-            ControlError: NAME_REQUIRED, BAD_SNAPSHOT_NAME (a name that is none), BAD_TAG,
-                FOREIGN_NAMESPACE, BAD_BUILD_SIZE, ALIAS_IS_AN_ID, BUILD_LIMIT.
+            ControlError: TEAM_MISMATCH, NAME_REQUIRED, BAD_SNAPSHOT_NAME (a name that is none),
+                BAD_TAG, FOREIGN_NAMESPACE, BAD_BUILD_SIZE, ALIAS_IS_AN_ID, BUILD_LIMIT.
+
+        Fact: templates.build.team
         """
+        check_team(team, wanted.team_id)
         reference = self.reference(team, wanted.name)
         tags = _tags(reference, wanted.tags)
         template = self._templates.owned(team, reference.name)

@@ -170,5 +170,10 @@ class TemplateCatalog:
 
 
 def check_team(team: Team, team_id: str | None) -> None:
-    if team_id is not None and team_id != team.team_id:
+    """Refuse what names another team than the one that asks.
+
+    Raises:
+        ControlError: TEAM_MISMATCH.
+    """
+    if team_id is not None and team_id.lower() != team.team_id:
         raise ControlError(ControlKind.TEAM_MISMATCH)

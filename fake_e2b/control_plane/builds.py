@@ -27,6 +27,7 @@ async def request(call: Call) -> Answer:
         tags=tuple(body.tags or ()),
         cpu_count=body.cpu_count or 2,
         memory_mb=body.memory_mb or 1024,
+        team_id=body.team_id,
     )
     return _requested(call.backend.build_reservations.request(call.team, wanted))
 
@@ -35,7 +36,10 @@ async def request_v2(call: Call) -> Answer:
     """`POST /v2/templates`."""
     body: rest.TemplateBuildRequestV2 = call.body
     wanted = Wanted(
-        name=body.alias, cpu_count=body.cpu_count or 2, memory_mb=body.memory_mb or 1024
+        name=body.alias,
+        cpu_count=body.cpu_count or 2,
+        memory_mb=body.memory_mb or 1024,
+        team_id=body.team_id,
     )
     return _requested(call.backend.build_reservations.request(call.team, wanted))
 

@@ -496,6 +496,17 @@ def test_requests_that_are_refused(
     assert api.get("/templates").json() == []
 
 
+@pytest.mark.parametrize("path", ["/templates", "/v2/templates", "/v3/templates"])
+def test_the_team_that_a_request_names(fake: FakeE2B, api: httpx.Client, path: str) -> None:
+    body = {"alias": "mine"} | ({"dockerfile": "FROM x"} if path == "/templates" else {})
+    for other in ("00000000-0000-0000-0000-000000000001", "prj_0", ""):
+        answer = api.post(path, json=body | {"teamID": other})
+        text = "Team ID param mismatch with the API key"
+        assert (answer.status_code, answer.json()["message"]) == (400, text)
+    assert api.get("/templates").json() == []
+    assert api.post(path, json=body | {"teamID": fake.team_id.upper()}).status_code == 202
+
+
 def test_what_cannot_be_started_or_looked_at(api: httpx.Client) -> None:
     asked = api.post("/v3/templates", json={"alias": "mine", "tags": ["v1"]}).json()
     assert (asked["tags"], asked["names"]) == (["v1"], ["fake/mine"])
