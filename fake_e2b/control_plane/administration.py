@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from fake_e2b.control_plane.call import Call, json_answer, no_content
+from fake_e2b.control_plane.call import Call, json_answer, no_content, uuid_of
 from fake_e2b.control_plane.http import Answer
-from fake_e2b.domain.control_errors import ControlError, ControlKind
-from fake_e2b.domain.uuids import BadUuidError, parse_uuid
 from fake_e2b.wire import rest_teams as rest
 from fake_e2b.wire import team_render
 
@@ -41,10 +39,4 @@ async def delete_key(call: Call) -> Answer:
 
 
 def _uuid(call: Call, name: str) -> str:
-    text = call.parameters[name]
-    try:
-        return parse_uuid(text)
-    except BadUuidError as error:
-        raise ControlError(
-            ControlKind.BAD_PATH_UUID, parameter=name, text=text, reason=str(error)
-        ) from None
+    return uuid_of(name, call.parameters[name])

@@ -13,6 +13,7 @@ from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.ids import SandboxID
 from fake_e2b.domain.sandbox import short_id
 from fake_e2b.domain.team import Team, User
+from fake_e2b.domain.uuids import BadUuidError, parse_uuid
 from fake_e2b.wire import service_json
 
 
@@ -65,6 +66,20 @@ def json_answer(status: int, value: object) -> Answer:
 def no_content() -> Answer:
     """An empty answer."""
     return Answer(NO_CONTENT)
+
+
+def uuid_of(parameter: str, text: str) -> str:
+    """A UUID that a request holds, in its usual form.
+
+    Raises:
+        ControlError: BAD_PATH_UUID.
+    """
+    try:
+        return parse_uuid(text)
+    except BadUuidError as error:
+        raise ControlError(
+            ControlKind.BAD_PATH_UUID, parameter=parameter, text=text, reason=str(error)
+        ) from None
 
 
 def sandbox_id(text: str) -> SandboxID:

@@ -172,13 +172,25 @@ def test_what_is_no_node(fake: FakeE2B, admin: httpx.Client) -> None:
     assert admin.get("/nodes", params={"clusterID": ELSEWHERE}).text == "null"
 
 
+def test_the_ways_to_write_a_cluster(admin: httpx.Client) -> None:
+    mine = f"/nodes/{node(admin)['id']}"
+    for text in (f"urn:uuid:{LOCAL}", LOCAL.replace("-", ""), f"{{{LOCAL}}}"):
+        assert admin.get(mine, params={"clusterID": text}).status_code == 200
+        asked = {"status": "draining", "clusterID": text}
+        assert admin.post(mine, json=asked).status_code == 204
+
+
 def test_what_is_refused(fake: FakeE2B, admin: httpx.Client) -> None:
     mine = f"/nodes/{node(admin)['id']}"
     unknown = admin.post(mine, json={"status": "asleep"})
     assert unknown.status_code == 400
     assert 'Error at "/status": value is not one of the allowed values' in unknown.json()["message"]
     assert admin.post(mine).status_code == 400
-    assert admin.get("/nodes", params={"clusterID": "abc"}).status_code == 400
+    in_query = admin.get("/nodes", params={"clusterID": "abc"})
+    in_body = admin.post(mine, json={"status": "draining", "clusterID": "abc"})
+    assert (in_query.status_code, in_body.status_code) == (400, 400)
+    assert in_body.json() == in_query.json()
+    assert node(admin)["status"] == "ready"
     by_key = httpx.get(f"{fake.url}/nodes", headers={"X-API-Key": fake.api_key})
     assert (by_key.status_code, by_key.json()["message"]) == (
         401,
