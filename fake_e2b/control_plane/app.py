@@ -46,8 +46,8 @@ from fake_e2b.control_plane.http import (
     read_headers,
     send_answer,
 )
-from fake_e2b.control_plane.routing import Match, Router
-from fake_e2b.domain.control_errors import ControlError
+from fake_e2b.control_plane.routing import Match, Router, is_of_old_client
+from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.errors import FakeE2BError, GapError
 from fake_e2b.domain.plan import Allowance
 from fake_e2b.wire import control_errors, service_json
@@ -241,7 +241,10 @@ class ControlPlane:
         content = None
         if operation.body is not None:
             data = await body.read()
-            content = operation.body.read(headers.get("content-type", ""), data)
+            content_type = headers.get("content-type", "")
+            if is_of_old_client(named.path, content_type):
+                raise ControlError(ControlKind.DEPRECATED_CLIENT)
+            content = operation.body.read(content_type, data)
         if caller.team is not None:
             allowance = self._backend.rates.take(caller.team, named.name)
             if allowance is not None:

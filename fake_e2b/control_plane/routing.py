@@ -17,6 +17,11 @@ from fake_e2b.domain.operations import OPERATIONS, Operation, Plane
 _DEPRECATED = ("/instances", "/envs")
 
 
+def is_of_old_client(path: str, content_type: str) -> bool:
+    """Whether a body is what command lines sent that are too old by now. Fact: control.routing"""
+    return path.startswith("/templates") and content_type.lower().startswith("multipart/")
+
+
 @dataclass(frozen=True, slots=True)
 class Match:
     """An operation and its path parameters, decoded."""

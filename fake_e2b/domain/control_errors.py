@@ -31,6 +31,7 @@ class ControlKind(StrEnum):
     NO_OPERATION = auto()
     METHOD_NOT_ALLOWED = auto()
     DEPRECATED_PATH = auto()
+    DEPRECATED_CLIENT = auto()
     BODY_TOO_LARGE = auto()
 
     # Which sandbox, in which state (sandbox_id, state).

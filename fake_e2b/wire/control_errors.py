@@ -75,6 +75,10 @@ TABLE: Mapping[K, Row] = {
         "validation error: Endpoints are deprecated, please update your SDK to use the new "
         "endpoints.",
     ),
+    K.DEPRECATED_CLIENT: Row(
+        400,
+        "validation error: Endpoint deprecated please update your CLI to the latest version",
+    ),
     K.BODY_TOO_LARGE: Row(413, "request too large"),
     K.INVALID_SANDBOX_ID: Row(400, "Invalid sandbox ID"),
     K.SANDBOX_NOT_FOUND: Row(

@@ -117,6 +117,17 @@ async def test_what_is_not_there(
     assert seen(await anonymous.request(method, path)) == refusal(404, message)
 
 
+async def test_old_command_lines_are_told_to_update(client: httpx.AsyncClient) -> None:
+    old = refusal(
+        400, "validation error: Endpoint deprecated please update your CLI to the latest version"
+    )
+    for path in ("/templates", "/templates/mine", "/templates/tags"):
+        assert seen(await client.post(path, files={"buildContext": b"tar"})) == old
+    unexpected = await client.post("/v3/templates", files={"buildContext": b"tar"})
+    assert unexpected.status_code == 400
+    assert "header Content-Type has unexpected value" in unexpected.json()["message"]
+
+
 async def test_head_is_no_get(anonymous: httpx.AsyncClient) -> None:
     assert (await anonymous.head("/health")).status_code == 404
 
