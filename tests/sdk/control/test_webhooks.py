@@ -128,6 +128,12 @@ def test_what_no_webhook_is(api: httpx.Client, change: dict[str, Any], text: str
     assert api.get(HOOKS).json() == [before]
 
 
+@pytest.mark.parametrize("field", ["name", "signatureSecret"])
+def test_a_name_and_a_secret_may_be_empty(api: httpx.Client, field: str) -> None:
+    body = {"name": "n", "url": "http://h.example", "events": ALL, "signatureSecret": SECRET}
+    assert api.post(HOOKS, json={**body, field: ""}).status_code == 201
+
+
 @pytest.mark.parametrize(
     "change",
     [
