@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from fake_e2b.backend.build_requests import INTERNAL, Built
+from fake_e2b.backend.build_requests import Built
 from fake_e2b.backend.control import ControlBackend
 from fake_e2b.backend.envd import Envd
 from fake_e2b.domain.build import (
@@ -132,6 +132,7 @@ class TemplateBuilder:
 
         Raises:
             BuildFailedError: It says at which step, and why.
+            OSError: The machine failed; why is none of the client's business.
         """
 
         def tell(message: str, step: str | None = None, level: Level = Level.INFO) -> None:
@@ -142,8 +143,6 @@ class TemplateBuilder:
                 return await self._build(team, template, order, tell)
         except TimeoutError as error:
             raise BuildFailedError("build timed out", None) from error
-        except OSError as error:
-            raise BuildFailedError(f"{INTERNAL} ({error})", None) from error
 
     async def _build(
         self, team: Team, template: Template, order: Order, say: Callable[..., None]

@@ -272,14 +272,28 @@ def test_a_template_may_go_while_files_are_copied(
     wait_until(lambda: left() == before)
 
 
+@pytest.mark.parametrize(
+    ("where", "error"),
+    [
+        ("steps.unpack", ZeroDivisionError()),
+        ("builder.TemplateBuilder._capture", OSError(28, "No space left on device", "/the/host")),
+    ],
+)
 def test_a_fault_of_the_fakes_own_ends_the_build(
-    api: httpx.Client, monkeypatch: pytest.MonkeyPatch
+    api: httpx.Client,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    where: str,
+    error: Exception,
 ) -> None:
     def broken(*_: object) -> None:
-        raise ZeroDivisionError
+        raise error
 
-    monkeypatch.setattr("fake_e2b.server.builder.steps.unpack", broken)
+    monkeypatch.setattr(f"fake_e2b.server.builder.{where}", broken)
     assert build_of(api, archive((member("a"), b"")))["reason"] == {
         "message": "An internal error occurred. Please try again or contact support with the "
         "build ID."
     }
+    logged = "a template build failed"
+    wait_until(lambda: any(each.message == logged for each in caplog.records))
+    assert [each.exc_info[1] for each in caplog.records if each.exc_info] == [error]
