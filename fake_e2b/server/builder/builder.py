@@ -220,8 +220,8 @@ class TemplateBuilder:
             guest = await self._guest(work)
             hear = _hearing(work, f"[builder {at}/{len(steps)}]", number)
             kitchen = Kitchen(guest, self._archives, work.team.team_id, number, hear)
-            async with self._stubbed(work, guest, needed=runs_programs(step)) as downloads:
-                work.context = await do(step, work.context, kitchen)
+            downloads = await self._stand_in(work, guest) if runs_programs(step) else None
+            work.context = await do(step, work.context, kitchen)
             if downloads is not None and downloads.services:
                 work.context = await install(downloads.services, work.context, kitchen)
             if touches_files(step):
@@ -325,31 +325,25 @@ class TemplateBuilder:
             work.say(f"Running start command: {start.command}", FINAL_STEP)
         if start.ready_command:
             work.say(f"Waiting for template to be ready: {start.ready_command}", FINAL_STEP)
-        async with self._stubbed(work, guest, needed=True):
-            try:
-                await self._starter.serve(guest, setup.services)
-                await self._starter.run(envd, start)
-            except ControlError as error:
-                raise BuildFailedError(str(error.fields["reason"]), FINAL_STEP) from error
+        await self._stand_in(work, guest)
+        try:
+            await self._starter.serve(guest, setup.services)
+            await self._starter.run(envd, start)
+        except ControlError as error:
+            raise BuildFailedError(str(error.fields["reason"]), FINAL_STEP) from error
         work.say("Template is ready", FINAL_STEP)
 
-    @asynccontextmanager
-    async def _stubbed(
-        self, work: _Work, guest: Guest, *, needed: bool
-    ) -> AsyncIterator[Downloads | None]:
-        """Programs that would download are stood in for, and so is what tests have stubbed.
+    async def _stand_in(self, work: _Work, guest: Guest) -> Downloads:
+        """Stand in for programs that would download, and for what tests have stubbed.
 
         What stands in stays in the guest for the next step; it is not kept with the files.
         """
-        if not needed:
-            yield None
-            return
         owner = guest.lookup_user(work.context.user) or ROOT
         # Where ports are the machine's own, so would be its services.
         has_services = Capability.OWN_PORTS in self._runtime.capabilities
         downloads = Downloads(self._network, guest, owner, has_services=has_services)
         await self._stubs.reach(work.site, guest, downloads)
-        yield downloads
+        return downloads
 
     @asynccontextmanager
     async def _ending(self, work: _Work) -> AsyncIterator[None]:
