@@ -26,7 +26,7 @@ _COMPLAIN = 'printf "%s\\n" "$1" >&2; exit "$2"'
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What a client wants started; `cwd` is resolved, `env` complete."""
+    """What a client wants started; `cwd` is resolved, `env` complete and `as_known`."""
 
     cmd: str
     args: Sequence[str]
@@ -87,7 +87,7 @@ def _request(files: Files, command: Command) -> SpawnRequest:
     return SpawnRequest(
         argv=(command.cmd, *command.args),
         # The wrapping shell sets it, whatever the request said.
-        env={**as_known(command.env), "PWD": working_directory},
+        env={**command.env, "PWD": working_directory},
         cwd=command.cwd,
         user=command.user,
         pty=command.pty,

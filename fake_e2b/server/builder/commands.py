@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from fake_e2b.backend.envd import SYSTEM_PATH
-from fake_e2b.backend.spawning import Command, spawn_command
+from fake_e2b.backend.spawning import Command, as_known, spawn_command
 from fake_e2b.domain.ports import Guest
 from fake_e2b.domain.process import Output, ProcessExit
 from fake_e2b.domain.user import User
@@ -73,7 +73,7 @@ class _Lines:
 def environment(user: User, env_vars: Mapping[str, str]) -> dict[str, str]:
     """What a build's command finds in its environment; variables of the build win."""
     own = {"PATH": SYSTEM_PATH, "HOME": user.home, "USER": user.name, "LOGNAME": user.name}
-    return {**own, **env_vars}
+    return as_known({**own, **env_vars})
 
 
 async def run(
