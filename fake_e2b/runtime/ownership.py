@@ -17,6 +17,9 @@ from fake_e2b.domain.user import ROOT, USER, User
 Look = Callable[[str], os.stat_result]
 """What lstat says of a path in the sandbox; raises OSError."""
 
+FOREIGN_ID = 65534
+"""As this shows, in a namespace, each id that is not in it: those of the machine's own files."""
+
 
 class Ownership(Protocol):
     """How owners are read and given; one object for each sandbox."""

@@ -19,14 +19,12 @@ from fake_e2b.domain.user import BUILT_IN_USERS, ROOT, User
 from fake_e2b.runtime.files import RootedFiles
 from fake_e2b.runtime.guest.frames import FrameReader, Message, send
 from fake_e2b.runtime.guest.kernel import die_with_parent
-from fake_e2b.runtime.ownership import RealOwnership
+from fake_e2b.runtime.ownership import FOREIGN_ID, RealOwnership
 from fake_e2b.runtime.trees import OwnTrees
 from fake_e2b.runtime.volume_files import RootedVolume
 from fake_e2b.runtime.watch import WatchHub
 
-# The machine's own files: what belongs to an id outside this namespace shows as the last one.
-_FOREIGN_ID = 65534
-_NAMES = {user.uid: user.name for user in BUILT_IN_USERS.values()} | {_FOREIGN_ID: ROOT.name}
+_NAMES = {user.uid: user.name for user in BUILT_IN_USERS.values()} | {FOREIGN_ID: ROOT.name}
 _OWNERSHIP = RealOwnership(_NAMES.get, _NAMES.get)
 _HUB = WatchHub()
 _TREES = OwnTrees()

@@ -18,7 +18,8 @@ from fake_e2b.runtime.stubs import program
 _PROGRAM = Path(program.__file__)
 _LONGEST_FIRST_LINE = 120
 _PIECE = 1 << 20
-_HEAD = 1024
+HEAD = 1024
+"""Bytes that a file begins with, for `is_stub_text`."""
 TEXT_OF_LINK = ".link"
 """Ends the name of what keeps the text of a link that is covered."""
 
@@ -201,7 +202,7 @@ class Front:
             if not stat.S_ISREG(self._files.lstat(path).mode):
                 return False
             with self._files.open_read(path) as file:
-                return is_stub_text(file.read(_HEAD))
+                return is_stub_text(file.read(HEAD))
         except OSError:
             return False
 

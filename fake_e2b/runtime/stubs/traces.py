@@ -16,15 +16,14 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 
 from fake_e2b.runtime.copying import copy_entry, copy_tree, is_mark, is_opaque, kept_xattrs
-from fake_e2b.runtime.stubs.front import TEXT_OF_LINK, covered_folder, is_stub_text
+from fake_e2b.runtime.ownership import FOREIGN_ID
+from fake_e2b.runtime.stubs.front import HEAD, TEXT_OF_LINK, covered_folder, is_stub_text
 
 STUB_FOLDERS = ("/usr/local/sbin", "/usr/local/bin")
 """The one comes first on most paths, the other on that of an ordinary user's login shell."""
 COVERED = "/usr/lib/fake-e2b/covered"
 
 _TOUCHED = ("local/sbin", "local/bin", "local", "lib/fake-e2b", "lib")
-_FOREIGN_ID = 65534
-_HEAD = 1024
 
 
 def copy_without_stubs(source: str, target: str, below: Sequence[str]) -> None:
@@ -98,7 +97,7 @@ def _is_stub(entry: os.DirEntry[str]) -> bool:
     if not entry.is_file(follow_symlinks=False):
         return False
     with open(entry.path, "rb", buffering=0) as file:
-        return is_stub_text(file.read(_HEAD))
+        return is_stub_text(file.read(HEAD))
 
 
 def _covered(source: str, folder: str, name: str) -> str | None:
@@ -157,7 +156,7 @@ def _is_same(kept: str, shown: str) -> bool:
 
 def _has_same_owner(one: os.stat_result, other: os.stat_result) -> bool:
     """Also true of a copy to which its guest could give no such owner."""
-    if os.geteuid() != 0 or other.st_uid == _FOREIGN_ID:
+    if os.geteuid() != 0 or other.st_uid == FOREIGN_ID:
         return True
     return (one.st_uid, one.st_gid) == (other.st_uid, other.st_gid)
 
