@@ -230,12 +230,18 @@ def test_a_web_socket_that_breaks_within_a_frame(fake: FakeE2B, request_to_switc
     assert fault.hits == 1
 
 
+@pytest.mark.parametrize("beside", ["", "before", "after"])
 @pytest.mark.parametrize("direction", ["up", "down"])
 def test_a_web_socket_on_a_slow_line(
-    fake: FakeE2B, request_to_switch: Request, direction: Literal["up", "down"]
+    fake: FakeE2B, request_to_switch: Request, direction: Literal["up", "down"], beside: str
 ) -> None:
     size = 2_000  # half an hour at a byte a second
+    fast = effects.Bandwidth(1 << 30, direction=direction)
+    if beside == "before":
+        fake.faults.add("port", fast)
     fault = fake.faults.add("port", effects.Bandwidth(1, direction=direction), times=1)
+    if beside == "after":
+        fake.faults.add("port", fast)
     with websocket(fake.port, request_to_switch) as slow:
         slow.send(TextMessage("x" * size))
         with websocket(fake.port, request_to_switch) as other:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fake_e2b.backend.steering import RuleInForce
-from fake_e2b.data_plane.proxy import UPWARDS_KEY
+from fake_e2b.data_plane.proxy import UPWARDS_KEY, Shape
 from fake_e2b.domain.clock import SECOND_NS
 from fake_e2b.domain.steering import effects
 from fake_e2b.server.steering.error_bodies import error_body
@@ -34,9 +34,14 @@ async def bandwidth(exchange: Exchange, rule: RuleInForce) -> None:
                 await asyncio.sleep(size / effect.bytes_per_s)
             return message
 
+        further: Shape | None = exchange.scope.get(UPWARDS_KEY)
+
         async def upwards(data: bytes, write: Callable[[bytes], None]) -> None:
             async for piece in at_pace(data, rule, effect.bytes_per_s):
-                write(piece)
+                if further is None:
+                    write(piece)
+                else:
+                    await further(piece, write)
 
         exchange.receive = slowly
         exchange.scope[UPWARDS_KEY] = upwards
