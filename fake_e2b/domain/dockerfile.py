@@ -13,7 +13,8 @@ import json
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from fake_e2b.domain.build import Order, Step
 
@@ -92,9 +93,9 @@ def _last_stage(text: str) -> _Stage:
                 raise DockerfileError(
                     f"dockerfile parse error on line {number}: no build stage in current context"
                 )
-            before.update(_pairs(rest, before, number))
+            before.update(_pairs(word, rest, before, number))
             continue
-        _follow(stage, number, word, rest)
+        _follow(stage, number, word, rest, before)
     if stage is None:
         raise DockerfileError("Dockerfile must contain a FROM instruction")
     return stage
@@ -110,13 +111,11 @@ def _begin(text: str, stages: dict[str, _Stage], number: int) -> _Stage:
     earlier = stages.get(image.lower())
     stage = _Stage(image)
     if earlier is not None:
-        stage = _Stage(
-            earlier.image,
-            list(earlier.steps),
-            dict(earlier.known),
-            list(earlier.left_out),
-            earlier.has_user,
-            earlier.has_workdir,
+        stage = replace(
+            earlier,
+            steps=list(earlier.steps),
+            known=dict(earlier.known),
+            left_out=list(earlier.left_out),
         )
     stages[str(sum(each.isdigit() for each in stages))] = stage
     if name:
@@ -124,7 +123,7 @@ def _begin(text: str, stages: dict[str, _Stage], number: int) -> _Stage:
     return stage
 
 
-def _follow(stage: _Stage, number: int, word: str, rest: str) -> None:
+def _follow(stage: _Stage, number: int, word: str, rest: str, before: Mapping[str, str]) -> None:
     if word in _SKIPPED:
         return
     rest_bare = _without_flags(rest)
@@ -135,7 +134,7 @@ def _follow(stage: _Stage, number: int, word: str, rest: str) -> None:
     elif word in ("COPY", "ADD"):
         stage.left_out.append(f"{word} {rest}")
     elif word in ("ENV", "ARG"):
-        pairs = _pairs(rest, stage.known, number)
+        pairs = _pairs(word, rest, stage.known, number, before)
         if word == "ENV":
             stage.known.update(pairs)
         else:
@@ -170,12 +169,18 @@ def _instructions(text: str) -> Iterator[tuple[int, str, str]]:
         if bare.endswith(escape):
             pending += bare[: -len(escape)].rstrip() + " "
             continue
-        word, _, rest = (pending + bare).partition(" ")
-        yield began, word.upper(), rest.strip()
+        word, rest = _parted(pending + bare)
+        yield began, word.upper(), rest
         pending = ""
     if pending.strip():
-        word, _, rest = pending.strip().partition(" ")
-        yield began, word.upper(), rest.strip()
+        word, rest = _parted(pending)
+        yield began, word.upper(), rest
+
+
+def _parted(text: str) -> tuple[str, str]:
+    """The first word and the rest, whichever white space is between them."""
+    word, *rest = text.split(maxsplit=1)
+    return word, rest[0].rstrip() if rest else ""
 
 
 def _without_flags(rest: str) -> str:
@@ -196,17 +201,33 @@ def _command(rest: str) -> str:
     return rest
 
 
-def _pairs(rest: str, known: Mapping[str, str], number: int) -> dict[str, str]:
-    """What ENV or ARG say; an ARG without a value says nothing."""
-    name, _, value = rest.partition(" ")
-    if "=" not in name and value:
-        return {name: _expanded(value.strip(), known)}
+def _pairs(
+    word: str,
+    rest: str,
+    known: Mapping[str, str],
+    number: int,
+    before: Mapping[str, str] = MappingProxyType({}),
+) -> dict[str, str]:
+    """What ENV or ARG say.
+
+    An ARG without a value has that of `before`, or says nothing. Quotes keep no `$` from being
+    expanded: the build expands what is left, and knows nothing of quotes any more.
+    """
+    name, value = _parted(rest) if rest else ("", "")
+    if word == "ENV" and "=" not in name and value:
+        return {name: _expanded(value, known)}
     try:
         words = shlex.split(rest)
     except ValueError as error:
         raise DockerfileError(f"dockerfile parse error on line {number}: {error}") from error
-    pairs = (word.partition("=") for word in words)
-    return {name: _expanded(value, known) for name, equals, value in pairs if equals}
+    pairs = {}
+    for each in words:
+        name, equals, value = each.partition("=")
+        if equals:
+            pairs[name] = _expanded(value, known)
+        elif word == "ARG" and name in before:
+            pairs[name] = before[name]
+    return pairs
 
 
 def _expanded(text: str, known: Mapping[str, str]) -> str:

@@ -71,6 +71,21 @@ def test_arguments_without_a_value_are_none() -> None:
     assert steps("ARG A\nARG B=2\nRUN x") == [Step("ARG", ("B", "2")), Step("RUN", ("x",))]
 
 
+def test_an_argument_from_before_the_image_is_declared_again() -> None:
+    made = order("ARG V=1\nARG W=2\nFROM x:$V\nARG V W=3 U\nENV A=$V$W")
+    assert list(made.steps[2:-2]) == [
+        Step("ARG", ("V", "1", "W", "3")),
+        Step("ENV", ("A", "13")),
+    ]
+    assert order("ARG V=1\nFROM x\nENV A=$V").steps[2] == Step("ENV", ("A", "$V"))
+
+
+def test_words_are_parted_by_any_white_space() -> None:
+    made = order("FROM\tubuntu\nRUN\t echo a\nENV\tA\tb c\n")
+    assert made.from_image == "ubuntu"
+    assert list(made.steps[2:-2]) == [Step("RUN", ("echo a",)), Step("ENV", ("A", "b c"))]
+
+
 def test_they_are_expanded_in_folders_and_users() -> None:
     made = order("FROM x\nARG B=2\nWORKDIR /x/$B\nUSER u$B")
     assert made.steps[-2:] == (Step("WORKDIR", ("/x/2",)), Step("USER", ("u2",)))
