@@ -77,7 +77,7 @@ class BuildReservations:
         """
         check_team(team, wanted.team_id)
         reference = self.reference(team, wanted.name)
-        tags = _tags(reference, wanted.tags)
+        tags = tags_of(reference, wanted.tags)
         template = self._templates.owned(team, reference.name)
         if template is None and self._templates.is_id(reference.name):
             _check_size(wanted.cpu_count, wanted.memory_mb)
@@ -169,7 +169,12 @@ class BuildReservations:
             raise ControlError(ControlKind.BUILD_LIMIT, limit=self._most_builds)
 
 
-def _tags(reference: TemplateReference, tags: Sequence[str]) -> list[str]:
+def tags_of(reference: TemplateReference, tags: Sequence[str]) -> list[str]:
+    """The tags of a build: its name's own and others that were asked for; without any, default.
+
+    Raises:
+        ControlError: BAD_TAG.
+    """
     try:
         named = [] if reference.tag is None else [reference.tag]
         return clean_tags([*named, *tags]) or [DEFAULT_TAG]

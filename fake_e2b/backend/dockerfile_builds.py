@@ -10,10 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fake_e2b.backend.build_requests import BuildRequests
-from fake_e2b.backend.build_reservations import BuildReservations, Requested, Wanted
+from fake_e2b.backend.build_reservations import BuildReservations, Requested, Wanted, tags_of
 from fake_e2b.backend.template_catalog import TemplateCatalog, check_team
 from fake_e2b.backend.templates import Templates
-from fake_e2b.domain.build import BuildFailedError, DockerfileRequest, Order
+from fake_e2b.domain.build import BASE_STEP, BuildFailedError, DockerfileRequest, Order
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.dockerfile import DockerfileError, read_dockerfile
 from fake_e2b.domain.ids import TemplateID
@@ -23,7 +23,11 @@ from fake_e2b.domain.template import DEFAULT_TAG, Template
 
 @dataclass(frozen=True, slots=True)
 class DockerfileWanted:
-    """A request for such a build; `alias` is None where the template needs no (other) name."""
+    """A request for such a build.
+
+    Attributes:
+        alias: None where the template needs no (other) name; with a tag, the build gets that one.
+    """
 
     dockerfile: DockerfileRequest
     alias: str | None = None
@@ -84,16 +88,17 @@ class DockerfileBuilds:
         self, team: Team, template: Template | None, wanted: DockerfileWanted
     ) -> Requested:
         check_team(team, wanted.team_id)
-        alias = None
+        alias, tags = None, [DEFAULT_TAG]
         if wanted.alias is not None:
-            alias = self._reservations.reference(team, wanted.alias).name
+            reference = self._reservations.reference(team, wanted.alias)
+            alias, tags = reference.name, tags_of(reference, ())
             owner = self._templates.owned(team, alias)
             if owner is not None and owner is not template:
                 raise ControlError(ControlKind.ALIAS_OF_OTHER, alias=alias)
             if owner is None and self._templates.is_id(alias):
                 raise ControlError(ControlKind.ALIAS_IS_AN_ID, alias=alias)
         size = Wanted(alias or "", cpu_count=wanted.cpu_count, memory_mb=wanted.memory_mb)
-        made = self._reservations.reserve(team, template, alias, [DEFAULT_TAG], size)
+        made = self._reservations.reserve(team, template, alias, tags, size)
         if alias is not None and alias not in made.template.aliases:
             self._templates.rename(made.template, alias)
         made.build.dockerfile = wanted.dockerfile
@@ -107,4 +112,4 @@ def _order(asked: DockerfileRequest) -> Order:
             asked.text, start_command=asked.start_command, ready_command=asked.ready_command
         )
     except DockerfileError as error:
-        raise BuildFailedError(str(error), "base") from error
+        raise BuildFailedError(str(error), BASE_STEP) from error

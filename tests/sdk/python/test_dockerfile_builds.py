@@ -162,6 +162,16 @@ def test_one_more_build_and_another_name(api: httpx.Client) -> None:
     assert reserve(api, alias="old")["templateID"] != first["templateID"]
 
 
+def test_an_alias_may_name_a_tag(api: httpx.Client) -> None:
+    first = reserve(api, alias="old:v1", dockerfile="FROM x\nRUN echo 1 > /one")
+    assert first["aliases"] == ["old"]
+    build(api, first)
+    path = f"/templates/{first['templateID']}"
+    build(api, reserve(api, path, alias="old:v2", dockerfile="FROM x\nRUN echo 2 > /one"))
+    assert [Sandbox.create(f"old:v{each}").files.read("/one") for each in (1, 2)] == ["1\n", "2\n"]
+    assert {each.tag for each in Template.get_tags("old")} == {"v1", "v2"}
+
+
 def test_what_is_refused(fake: FakeE2B, api: httpx.Client) -> None:
     mine = reserve(api, alias="mine")
     other = reserve(api, alias="other")
