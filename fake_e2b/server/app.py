@@ -312,13 +312,14 @@ class Fake:
         What the fake was filled with at its start is there again.
         """
         self.steering.rules.clear()
-        await self._stop_deliveries()
-        await self.backend.reset()
-        self.seeding.reset()
-        await self.timekeeper.restart()
-        await self.stubs.reset()
-        self._index.clear()
-        await self.seeding.begin()
+        async with self.seeding.resetting():
+            await self._stop_deliveries()
+            await self.backend.reset()
+            self.seeding.forget()
+            await self.timekeeper.restart()
+            await self.stubs.reset()
+            self._index.clear()
+            await self.seeding.begin()
         self.journal.clear()
         self._begin_profile()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -11,6 +12,7 @@ from e2b import Sandbox, SandboxQuery, SandboxState, Template, Volume
 from fake_e2b import FakeE2B, UsageError
 from fake_e2b.domain.seed.forms import SEED_NAME, SeedError
 from fake_e2b.domain.seed.outcome import SeedConflictError, SeedFailedError
+from tests.helpers.waiting import wait_until
 
 FILE = Path(__file__).with_name("environment.toml")
 SECRET = {"name": "token", "value": "v"}
@@ -141,6 +143,19 @@ def test_a_reset_brings_back_what_was_there_at_the_start_and_no_more():
         ).json()
         assert sorted(each["name"] for each in teams) == ["fake", "first"]
         Sandbox.create(timeout=7200).kill()
+
+
+def test_a_reset_ends_a_filling_that_is_under_way():
+    later = {"volume": [{"name": "later"}], "sandbox": [{"name": "box", "run": ["sleep 1000"]}]}
+    with FakeE2B(fill={"volume": [{"name": "first"}]}) as fake, ThreadPoolExecutor() as pool:
+        filling = pool.submit(fake.fill, later)
+        wait_until(lambda: bool(fake.sandboxes()))
+        fake.reset()
+        with pytest.raises(SeedFailedError, match="was reset before all was made"):
+            filling.result()
+        assert fake.sandboxes() == []
+        assert [each.name for each in Volume.list()] == ["first"]
+        assert [each.name for each in fake.fill(later | {"sandbox": []}).made] == ["later"]
 
 
 def test_its_sandboxes_are_no_leaks(filled):
