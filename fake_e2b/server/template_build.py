@@ -7,6 +7,7 @@ import itertools
 import posixpath
 from contextlib import suppress
 
+from fake_e2b.backend.transfer import write_all
 from fake_e2b.domain.file_ports import Files, parents
 from fake_e2b.domain.ports import Guest, LayerID, Runtime
 from fake_e2b.domain.recipe import File, Folder, Item, Link, Recipe
@@ -67,15 +68,8 @@ def _make_folder(files: Files, path: str, owner: User, mode: int = 0o755) -> Non
 def _write(files: Files, item: File, owner: User) -> None:
     with files.open_write(item.path, owner=owner, mode=item.mode) as target:
         if isinstance(item.content, bytes):
-            _write_all(target.write, item.content)
+            write_all(target, item.content)
             return
         with open(item.content, "rb") as source:
             while data := source.read(_CHUNK):
-                _write_all(target.write, data)
-
-
-def _write_all(write: object, data: bytes) -> None:
-    assert callable(write)
-    view = memoryview(data)
-    while view:
-        view = view[write(view) :]
+                write_all(target, data)

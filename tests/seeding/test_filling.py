@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from e2b import Sandbox, SandboxQuery, SandboxState, Template, Volume
 from fake_e2b import FakeE2B, UsageError
 from fake_e2b.domain.seed.forms import SEED_NAME, SeedError
 from fake_e2b.domain.seed.outcome import SeedConflictError, SeedFailedError
+from fake_e2b.server.seeding.furnishing import Furnisher
 from tests.helpers.waiting import wait_until
 
 FILE = Path(__file__).with_name("environment.toml")
@@ -346,6 +348,24 @@ def test_a_wrong_file_fails_the_start_with_its_line(tmp_path):
     path.write_text('[[sandbox]]\nname = "box"\n\n[[sandbox]]\nname = "bad"\ntimeout = 0\n')
     with pytest.raises(UsageError, match=rf"{path}:4: sandbox 'bad': Timeout"):
         FakeE2B(fill=path).start()
+
+
+def test_the_fake_answers_while_files_are_written(monkeypatch):
+    holds_up = []
+    write = Furnisher.write
+
+    def noted(*args):
+        try:
+            holds_up.append(asyncio.get_running_loop())
+        except RuntimeError:
+            holds_up.append(None)
+        write(*args)
+
+    monkeypatch.setattr(Furnisher, "write", noted)
+    with FakeE2B() as fake:
+        fake.fill({"sandbox": [{"name": "box", "files": {"a": "b"}}]})
+        assert named("box").files.read("a") == "b"
+    assert holds_up == [None]
 
 
 def test_a_snapshot_holds_what_its_sandbox_had():

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
+from fake_e2b.backend.transfer import write_all
 from fake_e2b.domain.file_ports import Files, parents
 from fake_e2b.domain.user import ROOT, User
 from fake_e2b.server.builder.inspect_archive import (
@@ -134,9 +135,7 @@ class _Writer:
             for piece in pieces:
                 if self._stopped():
                     raise StoppedError
-                view = memoryview(piece)
-                while view:
-                    view = view[target.write(view) :]
+                write_all(target, piece)
 
     def _copied(self, linked: str, path: str) -> Iterator[bytes]:
         """What a member to which another one is a link has become here."""

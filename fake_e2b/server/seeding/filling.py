@@ -160,7 +160,7 @@ class Filling:
         volumes = self._backend.volumes
         made = await volumes.create(team, form.name)
         self._undo.append(lambda: volumes.delete(team, made.volume_id))
-        await asyncio.to_thread(fill_volume, volumes.open(made), filed.files)
+        await _in_thread(partial(fill_volume, volumes.open(made), filed.files))
         return made.volume_id
 
     def _make_template(self, team: Team, form: forms.TemplateForm, filed: Filed) -> str:
@@ -202,7 +202,7 @@ class Filling:
         if record is None or record.machine is None:
             raise UsageError("it was gone before its files were written")
         envd = cast(Envd, record.machine.envd)
-        self._furnisher.write(envd, form.user, filed.files)
+        await _in_thread(partial(self._furnisher.write, envd, form.user, filed.files))
         for text in form.run:
             await self._furnisher.run(envd, form.user, text)
         for text in form.start:
@@ -232,3 +232,15 @@ class Filling:
         if found is None:
             raise UsageError("it was gone before it was to be paused")
         await self._backend.sandboxes.pause(team, found.sandbox_id)
+
+
+async def _in_thread(write: Callable[[], None]) -> None:
+    """Do what blocks in a thread; cancelled, it is waited for: it needs what is then taken back."""
+    writing = asyncio.ensure_future(asyncio.to_thread(write))
+    try:
+        await asyncio.shield(writing)
+    except asyncio.CancelledError:
+        await asyncio.wait([writing])
+        if not writing.cancelled():
+            writing.exception()  # seen: it would be complained of
+        raise

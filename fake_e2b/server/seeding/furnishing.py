@@ -11,6 +11,7 @@ from contextlib import suppress
 from fake_e2b.backend.envd import Envd
 from fake_e2b.backend.files import ensure_folder
 from fake_e2b.backend.spawning import Command
+from fake_e2b.backend.transfer import write_all
 from fake_e2b.backend.volume_content import VolumeContent
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.file_ports import FILE_MODE
@@ -56,7 +57,7 @@ class Furnisher:
         self._reading: set[asyncio.Task[ProcessExit]] = set()
 
     def write(self, envd: Envd, user: str | None, files: Mapping[str, FileForm]) -> None:
-        """Make files, folders and links with what is missing above them.
+        """Make files, folders and links with what is missing above them; blocks.
 
         Raises:
             EnvdError, OSError: One cannot be made.
@@ -76,9 +77,7 @@ class Furnisher:
                 if form.mode is not None:
                     guest.remove(target)  # one that is there keeps its mode
                 with guest.open_write(target, owner=owner, mode=form.mode_or(FILE_MODE)) as file:
-                    left = memoryview(form.content)
-                    while left:
-                        left = left[file.write(left) :]
+                    write_all(file, form.content)
 
     async def start(self, envd: Envd, user: str | None, text: str) -> Reader:
         """Start a command, which goes on.
