@@ -8,7 +8,7 @@ import os
 import socket
 from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from fake_e2b.domain.downloads import NetworkMode
 from fake_e2b.domain.errors import UsageError
@@ -39,10 +39,12 @@ from fake_e2b.testing.kept_transports import forget_transports
 from fake_e2b.testing.leaks import look_for_findings
 from fake_e2b.testing.sandbox import SandboxHandle, SandboxLike
 from fake_e2b.testing.sdk_age import TlsChoice, wants_tls
-from fake_e2b.testing.seed_file import SeedSource, load_seed
 from fake_e2b.testing.templates import SandboxTemplate
 from fake_e2b.testing.webhooks import FakeWebhooks
 from fake_e2b.wire.webhook_letter import WebhookKeys
+
+if TYPE_CHECKING:
+    from fake_e2b.testing.seed_file import LoadedSeed, SeedSource
 
 
 def _checked(mode: NetworkMode) -> NetworkMode:
@@ -53,6 +55,13 @@ def _checked(mode: NetworkMode) -> NetworkMode:
 def _checked_keys(keys: WebhookKeys) -> WebhookKeys:
     refuse_unknown(keys, get_args(WebhookKeys), "webhook_keys")
     return keys
+
+
+def _loaded(source: SeedSource) -> LoadedSeed:
+    # Imported only here, as few fakes are filled: it brings the reader of TOML with it.
+    from fake_e2b.testing.seed_file import load_seed
+
+    return load_seed(source)
 
 
 def _close(sockets: list[socket.socket]) -> None:
@@ -162,7 +171,7 @@ class FakeE2B:
         set_environment: bool = True,
         allow_remote: bool = False,
     ) -> None:
-        self._fill = None if fill is None else load_seed(fill)
+        self._fill = None if fill is None else _loaded(fill)
         self._settings = Settings(
             fill=None if self._fill is None else self._fill.seed,
             runtime="local" if debug_ports and runtime == "auto" else runtime,
@@ -416,7 +425,7 @@ class FakeE2B:
             SeedConflictError: Something is there already, and is something else.
             SeedFailedError: Something could not be made.
         """
-        loaded, seeding = load_seed(source), self._fake().seeding
+        loaded, seeding = _loaded(source), self._fake().seeding
 
         async def fill() -> Filled:
             return await seeding.fill(loaded.seed)

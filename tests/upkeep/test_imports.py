@@ -33,6 +33,12 @@ def test_what_is_asked_for_is_imported() -> None:
     assert "fake_e2b.effects" in imported_by("import fake_e2b; fake_e2b.effects.Bandwidth")
 
 
+def test_a_fake_that_nothing_fills_reads_no_files_for_it() -> None:
+    modules = imported_by("import fake_e2b; fake_e2b.FakeE2B()")
+    assert "fake_e2b.testing.fake" in modules
+    assert not {"tomllib", "fake_e2b.testing.seed_file"} & modules
+
+
 def test_what_is_not_there_is_said() -> None:
     import fake_e2b
 
