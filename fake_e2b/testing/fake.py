@@ -31,12 +31,13 @@ from fake_e2b.server.state import State, open_state
 from fake_e2b.server.tls import Tls
 from fake_e2b.testing.clock import FakeClock
 from fake_e2b.testing.commands import FakeCommands
-from fake_e2b.testing.environment import Environment, completed
+from fake_e2b.testing.environment import Environment
 from fake_e2b.testing.faults import FakeFaults
 from fake_e2b.testing.gates import FakeGates
 from fake_e2b.testing.journal import FakeJournal
 from fake_e2b.testing.kept_transports import forget_transports
 from fake_e2b.testing.leaks import look_for_findings
+from fake_e2b.testing.reachable import Reachable, Started
 from fake_e2b.testing.sandbox import SandboxHandle, SandboxLike
 from fake_e2b.testing.sdk_age import TlsChoice, wants_tls
 from fake_e2b.testing.templates import SandboxTemplate
@@ -69,7 +70,7 @@ def _close(sockets: list[socket.socket]) -> None:
         listening.close()
 
 
-class FakeE2B:
+class FakeE2B(Reachable):
     """A fake E2B on a loopback port, with real sandboxes behind it.
 
     A context manager, plain or ``async``; inside the block every E2B SDK finds the fake by the
@@ -205,7 +206,6 @@ class FakeE2B:
         self._tls_choice: TlsChoice = tls
         self._domain = domain
         self._tls: Tls | None = None
-        self._running: tuple[Fake, ServerThread, Address] | None = None
         self._environment: Environment | None = None
         self._names: LocalhostNames | None = None
         self._journal: FakeJournal | None = None
@@ -247,7 +247,7 @@ class FakeE2B:
             undo.pop_all()
         self._tls = tls
         self._state = state
-        self._running = fake, thread, address
+        self._running = Started(fake, thread, address, tls.ca_file if tls else None)
         self._journal = FakeJournal(fake.journal, thread)
         if self._set_environment:
             self._environment = Environment(self.env())
@@ -270,7 +270,7 @@ class FakeE2B:
         tls, self._tls = self._tls, None
         try:
             if running is not None:
-                running[1].stop()
+                running.thread.stop()
         finally:
             state, self._state = self._state, None
             if state is not None:
@@ -302,79 +302,12 @@ class FakeE2B:
     ) -> None:
         self.stop()
 
-    # -- how clients find it ---------------------------------------------------------------------
-
-    @property
-    def port(self) -> int:
-        """The port it listens on."""
-        return self._parts()[2].port
-
-    @property
-    def url(self) -> str:
-        """``http://<address>:<port>``, for the API and for sandbox traffic alike."""
-        return self._parts()[2].url
-
-    @property
-    def domain(self) -> str:
-        """What stands behind ``<port>-<sandboxID>.`` in the host names of sandboxes."""
-        return self._parts()[2].domain
-
-    @property
-    def names_below(self) -> tuple[str, ...]:
-        """The domains whose names clients here take for this machine."""
-        return self._parts()[2].names_below
-
-    @property
-    def ca_file(self) -> str | None:
-        """A file with the certificate of the authority that signed this fake's; None without TLS.
-
-        It lives as long as the fake runs. Clients in this block trust it already.
-        """
-        self._parts()
-        return None if self._tls is None else self._tls.ca_file
-
-    @property
-    def api_key(self) -> str:
-        """A valid key: `e2b_` and 40 hexadecimal digits."""
-        return self._fake().api_key
-
-    @property
-    def access_token(self) -> str:
-        """A valid personal access token: `sk_e2b_` and 40 hexadecimal digits."""
-        return self._fake().access_token
-
-    @property
-    def user_token(self) -> str:
-        """What a user who has signed in sends as ``Authorization: Bearer``, with `X-Team-ID`."""
-        return self._fake().user_token
-
-    @property
-    def admin_token(self) -> str:
-        """What an administrator sends as `X-Admin-Token`."""
-        return self._fake().admin_token
-
-    @property
-    def team_id(self) -> str:
-        """The ID of the team to which `api_key` belongs."""
-        return self._fake().team_id
-
-    def env(self) -> dict[str, str]:
-        """The variables by which E2B's clients find this fake, and only this fake.
-
-        `E2B_DOMAIN` leads back here as well, so a client that ignores the URLs fails instead of
-        reaching the real service. With TLS it is the only way here, and the variables by which
-        programs trust certificates come along, joined with what they hold now. `NODE_OPTIONS` and
-        `PYTHONPATH` let the programs that get them find ``*.localhost`` names. Where this process
-        uses an HTTP proxy, loopback is added to `NO_PROXY`.
-        """
-        return completed(self._fake().env, os.environ)
-
     # -- what tests ask of it --------------------------------------------------------------------
 
     @property
     def journal(self) -> FakeJournal:
         """The record of everything that was asked and that happened."""
-        self._parts()
+        self._started()
         assert self._journal is not None
         return self._journal
 
@@ -482,18 +415,3 @@ class FakeE2B:
         """
         fake = self._fake()
         self._thread().call(fake.reset)
-
-    def _fake(self) -> Fake:
-        return self._parts()[0]
-
-    def _thread(self) -> ServerThread:
-        return self._parts()[1]
-
-    def _fake_and_thread(self) -> tuple[Fake, ServerThread]:
-        fake, thread, _ = self._parts()
-        return fake, thread
-
-    def _parts(self) -> tuple[Fake, ServerThread, Address]:
-        if self._running is None:
-            raise UsageError("this fake is not running; use it between start() and stop()")
-        return self._running
