@@ -5,36 +5,14 @@ Facts: control.plans, control.limits.rate
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field
-from math import ceil
-
-from fake_e2b.domain.clock import SECOND_NS, Clock
+from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.ids import TeamID
-from fake_e2b.domain.plan import API_RATE, TRAFFIC_RATE, Allowance, Plan, Rate
+from fake_e2b.domain.plan import API_RATE, TRAFFIC_RATE, Plan
+from fake_e2b.domain.rate import Allowance, Window
 from fake_e2b.domain.team import Team
 
 _CREATE = "createSandbox"
-
-
-@dataclass(slots=True)
-class _Window:
-    """Requests in a window that slides."""
-
-    rate: Rate
-    _passed: deque[int] = field(default_factory=deque)
-
-    def take(self, now_ns: int) -> Allowance:
-        """Count one more request, unless it is one too many."""
-        rate, passed = self.rate, self._passed
-        while passed and passed[0] <= now_ns - rate.per_s * SECOND_NS:
-            passed.popleft()
-        over = len(passed) >= rate.requests
-        if not over:
-            passed.append(now_ns)
-        oldest_s = (passed[0] - now_ns) / SECOND_NS + rate.per_s
-        return Allowance(rate.requests, rate.requests - len(passed), max(1, ceil(oldest_s)), over)
 
 
 class Rates:
@@ -42,9 +20,9 @@ class Rates:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._api: dict[TeamID, _Window] = {}
-        self._creates: dict[TeamID, _Window] = {}
-        self._addresses: dict[str, _Window] = {}
+        self._api: dict[TeamID, Window] = {}
+        self._creates: dict[TeamID, Window] = {}
+        self._addresses: dict[str, Window] = {}
         self._has_plans = False
 
     def expect_plans(self) -> None:
@@ -61,9 +39,9 @@ class Rates:
         if plan is None:
             return None
         now_ns = self._clock.now_ns()
-        left = _window(self._api, team, _Window(API_RATE)).take(now_ns)
+        left = _window(self._api, team, Window(API_RATE)).take(now_ns)
         if operation == _CREATE and not left.over:
-            left = _window(self._creates, team, _Window(plan.creates)).take(now_ns)
+            left = _window(self._creates, team, Window(plan.creates)).take(now_ns)
         if left.over:
             raise ControlError(ControlKind.RATE_LIMIT, allowance=left)
         return left
@@ -72,7 +50,7 @@ class Rates:
         """Count a request into a sandbox; None where there are no plans."""
         if not self._has_plans:
             return None
-        window = self._addresses.setdefault(address, _Window(TRAFFIC_RATE))
+        window = self._addresses.setdefault(address, Window(TRAFFIC_RATE))
         return window.take(self._clock.now_ns())
 
     def clear(self) -> None:
@@ -82,5 +60,5 @@ class Rates:
         self._addresses.clear()
 
 
-def _window(windows: dict[TeamID, _Window], team: Team, fresh: _Window) -> _Window:
+def _window(windows: dict[TeamID, Window], team: Team, fresh: Window) -> Window:
     return windows.setdefault(team.team_id, fresh)

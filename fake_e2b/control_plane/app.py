@@ -49,7 +49,7 @@ from fake_e2b.control_plane.http import (
 from fake_e2b.control_plane.routing import Match, Router, is_of_old_client
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.errors import FakeE2BError, GapError
-from fake_e2b.domain.plan import Allowance
+from fake_e2b.domain.rate import Allowance
 from fake_e2b.wire import control_errors, service_json
 from fake_e2b.wire.endpoints import ENDPOINTS, Endpoint
 from fake_e2b.wire.rest import Shape

@@ -10,15 +10,7 @@ from dataclasses import dataclass
 
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.forms import refuse_unknown
-
-
-@dataclass(frozen=True, slots=True)
-class Rate:
-    """So many requests in any such time."""
-
-    requests: int
-    per_s: int
-
+from fake_e2b.domain.rate import Rate
 
 API_RATE = Rate(20_000, 30)
 """Of a team's requests to the API."""
@@ -76,18 +68,3 @@ def plans_of(chosen: str | Mapping[str, str] | None, slugs: tuple[str, ...]) -> 
         if slug not in slugs:
             raise UsageError(f"plan: there is no team {slug!r}, only {', '.join(slugs)}")
     return {slug: plan_named(name) for slug, name in chosen.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Allowance:
-    """What is left of a rate.
-
-    Attributes:
-        reset_s: Whole seconds until more is left, at least one.
-        over: The request that asked is one too many.
-    """
-
-    limit: int
-    remaining: int
-    reset_s: int
-    over: bool

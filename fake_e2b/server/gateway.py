@@ -29,6 +29,7 @@ from fake_e2b.server.steering.error_bodies import error_body
 from fake_e2b.server.steering.layer import Steering
 from fake_e2b.server.steering.sandbox_acts import INSIDE_KEY, outlasts
 from fake_e2b.server.streams import App, OpenRequests, Receive, Scope, Send, break_connection
+from fake_e2b.wire.control_errors import OVER_RATE
 from fake_e2b.wire.host import ENVD_PORT, INTERPRETER_PORT, Destination, RoutingError
 from fake_e2b.wire.proxy_errors import TOKEN_HEADER
 from fake_e2b.wire.request_line import refusal
@@ -229,7 +230,7 @@ class Gateway:
             sandbox_id=where.sandbox_id,
             port=where.port,
         )
-        return answers.over_rate(error_body(asked, 429, "Rate limit exceeded"), reset_s)
+        return answers.over_rate(error_body(asked, 429, OVER_RATE), reset_s)
 
     async def _into_sandbox(
         self, where: Destination, scope: Scope, receive: Receive, send: Send

@@ -14,6 +14,8 @@ from fake_e2b.domain.errors import GapError
 
 GAP_CODE = "fake_e2b_gap"
 """The `error_code` of a 501; the service has no such code."""
+OVER_RATE = "Rate limit exceeded"
+"""What a 429 says to whoever asks too fast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,7 +225,7 @@ TABLE: Mapping[K, Row] = {
     K.VOLUME_FAILED: Row(500, "Error when creating directory"),
     K.BAD_API_KEY_ID: Row(400, "Error when parsing API key ID: {reason}"),
     K.BAD_ACCESS_TOKEN_ID: Row(400, "Error when parsing access token ID: {reason}"),
-    K.RATE_LIMIT: Row(429, "Rate limit exceeded"),
+    K.RATE_LIMIT: Row(429, OVER_RATE),
     K.ID_NOT_FOUND: Row(404, "id not found", plain=True),
     K.NODE_NOT_FOUND: Row(404, "", plain=True),
     K.BAD_PATH_UUID: Row(

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import math
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
 from fake_e2b.backend.steering import RuleInForce
 from fake_e2b.data_plane.proxy import UPWARDS_KEY, Shape
-from fake_e2b.domain.clock import SECOND_NS
+from fake_e2b.domain.rate import Rate, Window
 from fake_e2b.domain.steering import effects
 from fake_e2b.server.steering.error_bodies import error_body
 from fake_e2b.server.steering.exchange import FAULT_HEADER, Exchange
 from fake_e2b.server.steering.filters import Throttle, at_pace
+from fake_e2b.wire.control_errors import OVER_RATE
 
 _TOO_MANY = 429
-_TEXT = "Rate limit exceeded"
 
 
 async def bandwidth(exchange: Exchange, rule: RuleInForce) -> None:
@@ -56,33 +54,18 @@ def is_over_rate(exchange: Exchange, rule: RuleInForce) -> bool:
     """
     effect = rule.rule.effect
     assert isinstance(effect, effects.RateLimit)
-    now_ns = exchange.asked.at_ns
-    passed = _window(exchange, rule, now_ns - round(effect.per_s * SECOND_NS))
-    over = len(passed) >= effect.requests
-    if not over:
-        passed.append(now_ns)
-    oldest_s = (passed[0] - now_ns) / SECOND_NS + effect.per_s
-    left = effect.requests - len(passed)
-    shown = {"limit": effect.requests, "remaining": left, "reset": max(1, math.ceil(oldest_s))}
-    exchange.more_headers += [
-        (b"ratelimit-" + name.encode(), str(value).encode()) for name, value in shown.items()
-    ]
-    return over
-
-
-def _window(exchange: Exchange, rule: RuleInForce, since_ns: int) -> deque[int]:
-    """When the requests passed that still count, oldest first."""
-    effect = rule.rule.effect
-    assert isinstance(effect, effects.RateLimit)
     whose = ""
     if effect.by == "key":
         whose = exchange.asked.api_key or ""
     elif effect.by == "address":
         whose = (exchange.scope.get("client") or ("",))[0]
-    passed: deque[int] = rule.memory.setdefault(whose, deque())
-    while passed and passed[0] <= since_ns:
-        passed.popleft()
-    return passed
+    window: Window = rule.memory.setdefault(whose, Window(Rate(effect.requests, effect.per_s)))
+    left = window.take(exchange.asked.at_ns)
+    shown = {"limit": left.limit, "remaining": left.remaining, "reset": left.reset_s}
+    exchange.more_headers += [
+        (b"ratelimit-" + name.encode(), str(value).encode()) for name, value in shown.items()
+    ]
+    return left.over
 
 
 async def rate_limit(exchange: Exchange, rule: RuleInForce) -> None:
@@ -93,4 +76,4 @@ async def rate_limit(exchange: Exchange, rule: RuleInForce) -> None:
         (b"retry-after", reset),
         (FAULT_HEADER, rule.rule.name.encode()),
     ]
-    await exchange.answer(_TOO_MANY, headers, error_body(exchange.asked, _TOO_MANY, _TEXT))
+    await exchange.answer(_TOO_MANY, headers, error_body(exchange.asked, _TOO_MANY, OVER_RATE))
