@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from fake_e2b.admin.journal_following import follow
 from fake_e2b.admin.parts import AdminParts
-from fake_e2b.admin.query import parameters, whole_number
+from fake_e2b.admin.query import flag, parameters, whole_number
 from fake_e2b.backend.journal_query import Query
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.wire.journal import record_json, record_line
@@ -46,7 +46,7 @@ _TEXTS = ("kind", "operation", "path", "command", "text")
 async def journal(parts: AdminParts, request: Request) -> Response:
     """The records that pass every filter, in order; `next` is where to go on from."""
     given = parameters(request, {**FILTERS, **FORMS})
-    details, following = _flag(given, "details"), _flag(given, "follow")
+    details, following = flag(given, "details"), flag(given, "follow")
     if given.get("format", "json") not in ("json", "jsonl"):
         raise UsageError(f"parameter 'format' must be json or jsonl, not '{given['format']}'")
     lines = given.get("format") == "jsonl"
@@ -108,10 +108,3 @@ def _pairs(text: str) -> dict[str, str]:
         raise UsageError(
             f"parameter 'metadata' must be name=value pairs joined by &, not '{text}'"
         ) from None
-
-
-def _flag(given: dict[str, str], name: str) -> bool:
-    text = given.get(name, "false")
-    if text not in ("true", "false"):
-        raise UsageError(f"parameter '{name}' must be true or false, not '{text}'")
-    return text == "true"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -29,6 +29,18 @@ def parameters(request: Request, known: Iterable[str]) -> dict[str, str]:
             raise UsageError(f"parameter '{name}' is given twice")
         found[name] = value
     return found
+
+
+def flag(given: Mapping[str, str], name: str) -> bool:
+    """A parameter that is true or false; false where it is not given.
+
+    Raises:
+        UsageError: It is something else.
+    """
+    text = given.get(name, "false")
+    if text not in ("true", "false"):
+        raise UsageError(f"parameter '{name}' must be true or false, not '{text}'")
+    return text == "true"
 
 
 def whole_number(name: str, text: str) -> int:

@@ -9,15 +9,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from fake_e2b.admin.parts import AdminParts, Page
-from fake_e2b.admin.query import json_object, parameters
-from fake_e2b.domain.errors import UsageError
+from fake_e2b.admin.query import flag, json_object, parameters
 from fake_e2b.domain.seed.forms import SeedError
 from fake_e2b.domain.seed.outcome import SeedConflictError, SeedFailedError, SeedItem
 from fake_e2b.domain.seed.reading import read_seed
 
 FORM = '{"volume": [{"name": "data", "files": {"/a.txt": "hello"}}]}'
 MAX_SEED_BYTES = 512 * 1024 * 1024
-_FLAGS = {"true": True, "false": False}
 
 
 async def fill(parts: AdminParts, request: Request) -> Response:
@@ -40,14 +38,8 @@ async def fill(parts: AdminParts, request: Request) -> Response:
 async def export(parts: AdminParts, request: Request) -> Response:
     """What is in the fake."""
     given = parameters(request, ("files", "secrets"))
-    wanted = {name: _flag(name, given.get(name, "false")) for name in ("files", "secrets")}
+    wanted = {name: flag(given, name) for name in ("files", "secrets")}
     return JSONResponse(await parts.seeding.export(**wanted))
-
-
-def _flag(name: str, text: str) -> bool:
-    if text not in _FLAGS:
-        raise UsageError(f"parameter '{name}' must be true or false")
-    return _FLAGS[text]
 
 
 def _shown(items: Any) -> list[dict[str, Any]]:
