@@ -8,18 +8,22 @@ Facts: control.auth.access-token, control.auth.bearer, control.auth.admin
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from fake_e2b.domain.clock import Clock
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.ids import IdSource
 from fake_e2b.domain.records import Records
-from fake_e2b.domain.team import ACCESS_TOKEN_PREFIX, API_KEY_DIGITS, AccessToken, User
+from fake_e2b.domain.team import (
+    ACCESS_TOKEN_PREFIX,
+    API_KEY_DIGITS,
+    AccessToken,
+    User,
+    is_access_token,
+)
 from fake_e2b.domain.uuids import BadUuidError, parse_uuid
 from fake_e2b.domain.web_token import read_token, sign_token
 
-_HEX = re.compile(r"(?:[0-9a-fA-F]{2})*")
 _GIVEN = "given access tokens"
 
 
@@ -130,7 +134,7 @@ class Accounts:
             raise ControlError(ControlKind.AUTH_MALFORMED)
         if not self._takes_access_tokens:
             raise ControlError(ControlKind.ACCESS_TOKENS_OFF)
-        if not _HEX.fullmatch(token[len(ACCESS_TOKEN_PREFIX) :]):
+        if not is_access_token(token):
             raise ControlError(ControlKind.ACCESS_TOKEN_FORMAT)
         raise ControlError(ControlKind.ACCESS_TOKEN_UNKNOWN)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 
@@ -13,9 +12,8 @@ from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.ids import IdSource, TeamID
 from fake_e2b.domain.plan import Plan
 from fake_e2b.domain.records import Records
-from fake_e2b.domain.team import API_KEY_DIGITS, API_KEY_PREFIX, ApiKey, Team
+from fake_e2b.domain.team import API_KEY_DIGITS, API_KEY_PREFIX, ApiKey, Team, is_api_key
 
-_HEX = re.compile(r"(?:[0-9a-fA-F]{2})*")
 _GIVEN = "given keys"
 _TAKEN = "taken teams"
 
@@ -88,7 +86,7 @@ class Teams:
         """
         if key is None:
             key = self._new_key()
-        if not key.startswith(API_KEY_PREFIX) or not _HEX.fullmatch(key[len(API_KEY_PREFIX) :]):
+        if not is_api_key(key):
             raise UsageError(f"an API key is e2b_ and an even number of hex digits, not {key!r}")
         made = self._by_key[key] = self._made(team, key, "Default", None)
         self._lasting[key] = replace(made)
@@ -220,6 +218,6 @@ class Teams:
             return self.as_seen(known.team)
         if not key.startswith(API_KEY_PREFIX):
             raise ControlError(ControlKind.AUTH_MALFORMED)
-        if not _HEX.fullmatch(key[len(API_KEY_PREFIX) :]):
+        if not is_api_key(key):
             raise ControlError(ControlKind.API_KEY_FORMAT)
         raise ControlError(ControlKind.API_KEY_UNKNOWN)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from fake_e2b.domain.ids import TeamID
@@ -36,6 +37,21 @@ API_KEY_PREFIX = "e2b_"
 ACCESS_TOKEN_PREFIX = "sk_e2b_"
 API_KEY_DIGITS = 40
 """Length of the hexadecimal part of a key, or of an access token, that the service issues."""
+_HEX = re.compile(r"(?:[0-9a-fA-F]{2})*")
+
+
+def is_api_key(text: str) -> bool:
+    """Whether a text has the form of an API key, of whatever length."""
+    return _has_form(text, API_KEY_PREFIX)
+
+
+def is_access_token(text: str) -> bool:
+    """Whether a text has the form of a personal access token, of whatever length."""
+    return _has_form(text, ACCESS_TOKEN_PREFIX)
+
+
+def _has_form(text: str, prefix: str) -> bool:
+    return text.startswith(prefix) and _HEX.fullmatch(text, len(prefix)) is not None
 
 
 @dataclass(slots=True)

@@ -16,11 +16,8 @@ from typing import Any, Literal
 
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.forms import about
-from fake_e2b.domain.team import ACCESS_TOKEN_PREFIX, API_KEY_PREFIX
+from fake_e2b.domain.team import is_access_token, is_api_key
 
-_HEX = r"(?:[0-9a-fA-F]{2})*"
-_KEY = re.compile(f"{API_KEY_PREFIX}{_HEX}")
-_TOKEN = re.compile(f"{ACCESS_TOKEN_PREFIX}{_HEX}")
 _SLUG = re.compile(r"[a-z0-9-_]+")
 _MODE = re.compile(r"[0-7]{3,4}")
 SEED_NAME = "seedName"
@@ -84,7 +81,7 @@ class KeyForm:
     name: str = "Default"
 
     def __post_init__(self) -> None:
-        if not _KEY.fullmatch(self.key):
+        if not is_api_key(self.key):
             raise UsageError(f"an API key is e2b_ and an even number of hex digits, not {self.key}")
 
 
@@ -96,7 +93,7 @@ class TokenForm:
     name: str = "Default"
 
     def __post_init__(self) -> None:
-        if not _TOKEN.fullmatch(self.token):
+        if not is_access_token(self.token):
             raise UsageError(
                 f"an access token is sk_e2b_ and an even number of hex digits, not {self.token}"
             )
