@@ -16,6 +16,7 @@ from typing import Any, Literal
 
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.forms import about
+from fake_e2b.domain.recipe import Definition
 from fake_e2b.domain.team import is_access_token, is_api_key
 
 _SLUG = re.compile(r"[a-z0-9-_]+")
@@ -260,6 +261,7 @@ class Filed:
         form: What it says.
         files: The files of a template, volume or sandbox.
         keys: The keys of a team.
+        definition: What a template is to be.
     """
 
     section: str
@@ -267,6 +269,7 @@ class Filed:
     form: Form
     files: Mapping[str, FileForm] = field(default_factory=dict)
     keys: Sequence[KeyForm] = ()
+    definition: Definition | None = None
 
     @property
     def name(self) -> str:

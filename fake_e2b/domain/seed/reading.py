@@ -75,11 +75,10 @@ def _read_one(section: str, index: int, table: Mapping[str, Any]) -> Filed:
             keys = [_text_or(KeyForm, each, "key", "api_keys") for each in form.api_keys]
         if isinstance(form, SandboxForm):
             check_user(form.user)
-        if isinstance(form, TemplateForm):
-            definition_of(form, files)
+        definition = _definition(form, files) if isinstance(form, TemplateForm) else None
     except UsageError as error:
         raise SeedError(f"{what}: {error}", section, index) from error
-    return Filed(section, index, form, files, keys)
+    return Filed(section, index, form, files, keys, definition)
 
 
 _WITH_FILES = (TemplateForm, VolumeForm, SandboxForm)
@@ -114,12 +113,7 @@ def _check_fits(form: TemplateForm | VolumeForm | SandboxForm, file: FileForm) -
         raise UsageError("uid and gid are for volumes; elsewhere say owner = 'user' or 'root'")
 
 
-def definition_of(form: TemplateForm, files: Mapping[str, FileForm]) -> Definition:
-    """The template that a form describes.
-
-    Raises:
-        UsageError: It cannot be.
-    """
+def _definition(form: TemplateForm, files: Mapping[str, FileForm]) -> Definition:
     bare = Definition(
         name=form.name,
         recipe=Recipe(form.from_template),

@@ -18,7 +18,6 @@ from fake_e2b.domain.ids import SandboxID
 from fake_e2b.domain.seed import forms
 from fake_e2b.domain.seed.forms import Filed
 from fake_e2b.domain.seed.outcome import SeedFailedError, SeedItem
-from fake_e2b.domain.seed.reading import definition_of
 from fake_e2b.domain.team import Team
 from fake_e2b.domain.template import Template, parse_reference
 from fake_e2b.server.connection import LOGGER
@@ -167,7 +166,8 @@ class Filling:
         templates = self._backend.templates
         alias = parse_reference(form.name).name
         was_there = templates.owned(team, alias) is not None
-        made = self._backend.builds.define(team, definition_of(form, filed.files))
+        assert filed.definition is not None
+        made = self._backend.builds.define(team, filed.definition)
         tag = next(reversed(made.tags))
         if was_there:
             self._on_undo(partial(self._unassign, made, tag))

@@ -147,7 +147,9 @@ class Planner:
                 needs.volume(team, form)
                 return present.volume(team, form)
             case forms.TemplateForm() as form:
-                return present.template(team, form, needs.template(team, form, filed.files))
+                assert filed.definition is not None
+                needs.template(team, form)
+                return present.template(team, form, filed.definition)
             case forms.WebhookForm() as form:
                 needs.webhook(form)
                 return present.webhook(team, form)

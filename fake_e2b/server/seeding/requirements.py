@@ -17,11 +17,9 @@ from fake_e2b.control_plane.sandboxes import create_request
 from fake_e2b.domain.control_errors import ControlError, ControlKind
 from fake_e2b.domain.errors import UsageError
 from fake_e2b.domain.event import EventType
-from fake_e2b.domain.recipe import Definition
 from fake_e2b.domain.secret import canonical_name, is_fitting_metadata
 from fake_e2b.domain.seed.forms import (
     SEED_NAME,
-    FileForm,
     SandboxForm,
     SecretForm,
     SnapshotForm,
@@ -29,7 +27,6 @@ from fake_e2b.domain.seed.forms import (
     VolumeForm,
     WebhookForm,
 )
-from fake_e2b.domain.seed.reading import definition_of
 from fake_e2b.domain.team import Team
 from fake_e2b.domain.template import DEFAULT_TAG, BadReferenceError, parse_reference
 from fake_e2b.domain.volume import MAX_NAME
@@ -73,20 +70,16 @@ class Requirements:
             raise ControlError(ControlKind.BAD_VOLUME_NAME)
         self._volumes.add((team.slug, form.name))
 
-    def template(self, team: Team, form: TemplateForm, files: Mapping[str, FileForm]) -> Definition:
-        """What the template will be.
-
-        Raises:
-            UsageError: There is nothing to start it from.
+    def template(self, team: Team, form: TemplateForm) -> None:
+        """Raises:
+        UsageError: There is nothing to start it from.
         """
-        definition = definition_of(form, files)
         if not self._is_known(team, form.from_template):
             raise UsageError(
                 f"there is no template {form.from_template!r} to start from; what a template "
                 "starts from stands before it"
             )
         self._note_build(team, form.name)
-        return definition
 
     def webhook(self, form: WebhookForm) -> None:
         """Raises:
