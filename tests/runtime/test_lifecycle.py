@@ -331,12 +331,16 @@ class TestPause:
         except FileNotFoundError:
             return 0
 
-    async def test_no_time_passes_until_the_resume(self, guest: Guest) -> None:
+    async def test_no_time_passes_until_the_resume(
+        self, guest: Guest, make_guest: MakeGuest
+    ) -> None:
         process = await guest.spawn(request(*shell(self.COUNTER)))
         await wait_until(lambda: self.count(guest) > 3, "it counts")
         await guest.pause()
         stood_at = self.count(guest)
-        await asyncio.sleep(0.15)
+        other = await make_guest()
+        await other.spawn(request(*shell(self.COUNTER)))
+        await wait_until(lambda: self.count(other) > 20, "time passes for another one")
         assert self.count(guest) == stood_at
         await guest.resume()
         await wait_until(lambda: self.count(guest) > stood_at, "it goes on")
@@ -344,7 +348,9 @@ class TestPause:
         with process.subscribe():
             await process.wait()
 
-    async def test_a_terminals_job_goes_on_as_if_nothing_was(self, guest: Guest) -> None:
+    async def test_a_terminals_job_goes_on_as_if_nothing_was(
+        self, guest: Guest, make_guest: MakeGuest
+    ) -> None:
         argv = ("/bin/bash", "--norc", "--noprofile", "-i")
         process = await guest.spawn(request(*argv, env={"PS1": "$ "}, pty=PtySize(80, 24)))
         with process.subscribe() as events:
@@ -354,7 +360,7 @@ class TestPause:
             await talk.until(b"waiting\r\n")
             await guest.pause()
             await process.write(b"word\n")
-            await asyncio.sleep(0.05)
+            await run(await make_guest(), *shell("true"))  # time enough to do what it must not
             await guest.resume()
             said = await talk.until(b"got word\r\n")
             assert b"Stopped" not in said
